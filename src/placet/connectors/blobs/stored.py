@@ -1,0 +1,38 @@
+"""The embedded blob store: content lives in the application database."""
+
+from sqlalchemy import select
+
+from placet.connectors.blobs.port import BlobMissing, content_hash
+from placet.store.engine import Store, Tx
+from placet.store.tables import document
+
+
+class StoredBlobs:
+    """Blobs as rows, written once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def put(self, content: bytes, media_type: str) -> str:
+        key = content_hash(content)
+
+        def insert(tx: Tx) -> None:
+            row = {
+                "hash": key,
+                "media_type": media_type,
+                "size": len(content),
+                "content": content,
+                "created_at": tx.now,
+            }
+            tx.insert_ignoring(document, row)
+
+        await self._store.write(insert)
+        return key
+
+    async def get(self, hash: str) -> bytes:
+        found = await self._store.read(
+            lambda tx: tx.conn.execute(select(document.c.content).where(document.c.hash == hash)).scalar_one_or_none()
+        )
+        if found is None:
+            raise BlobMissing(f"No document is stored under {hash}.")
+        return bytes(found)

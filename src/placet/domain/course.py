@@ -1,0 +1,97 @@
+"""What a running case and the database tell each other, and what a case is opened with."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from placet.domain.calendar import BusinessCalendar
+from placet.domain.model import Durable
+from placet.domain.task import TaskSpec, Verdict
+
+
+class Patience(Durable):
+    """How long a step is tried before people are asked: frozen into the case when it opens. Seconds."""
+
+    attempt_seconds: float = 60
+    first_retry_seconds: float = 1
+    longest_retry_seconds: float = 60
+    attempts: int = 8
+
+
+class Opening(Durable):
+    """The one argument of every case workflow: all that it may know of the world's settings."""
+
+    case_id: str
+    kind: str
+    scope: str
+    title: str
+    requester: str
+    request: dict[str, Any]
+    policy: dict[str, Any] = {}
+    calendar: BusinessCalendar = BusinessCalendar()
+    patience: Patience = Patience()
+
+
+class SignalNote(Durable):
+    """A signal as it arrived: its name, and its payload as text, None when it had none or could not be read."""
+
+    name: str
+    payload: str | None = None
+
+
+class Ask(Durable):
+    """The decision a case waits for, by its natural key (case, spec.name, ordinal)."""
+
+    spec: TaskSpec
+    ordinal: int
+
+
+class Closing(Durable):
+    """How a case ended."""
+
+    state: str
+    outcome: dict[str, Any]
+    summary: str
+
+
+class Report(Durable):
+    """From the workflow, before each wait and at the end; told twice, it changes nothing the second time.
+
+    `seen` is the progress that the database had confirmed to this run; a database that knows less was restored from
+    an older copy. `opening` comes along only when the database does not know the case at all.
+    """
+
+    case_id: str
+    run_id: str
+    seen: int
+    state: str
+    ask: Ask | None = None
+    signals: tuple[SignalNote, ...] = ()
+    closing: Closing | None = None
+    opening: Opening | None = None
+    withdraw_others: bool = False
+
+
+class Direction(StrEnum):
+    GO = "go"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    BEHIND = "behind"
+    UNKNOWN = "unknown"
+    SUPERSEDED = "superseded"
+
+
+class Reply(Durable):
+    """To the workflow: may it go on, is the verdict in, and how long (seconds) until the clock acts next."""
+
+    direction: Direction = Direction.GO
+    progress: int = 0
+    verdict: Verdict | None = None
+    next_in: float | None = None
+    why: str = ""
+    by: str = ""
+
+
+def title_of(template: str, request: Mapping[str, Any]) -> str:
+    """The case's title from its request, one line of at most 200 characters."""
+    return " ".join(template.format_map(request).split())[:200]

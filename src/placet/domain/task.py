@@ -1,0 +1,269 @@
+"""The human task, pure: frozen rules, the tally so far, one person's standing, and now.
+
+Nothing here reads a clock, a database or a network; the same functions serve the act, the timer, the page and the
+offline recount. Terms follow WS-HumanTask where it has one.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from placet.domain.calendar import BusinessCalendar
+from placet.domain.model import Durable
+from placet.domain.people import Audience
+from placet.domain.span import Span
+
+
+class Outcome(Durable):
+    """One possible answer. `favourable` says whether the case may go on with it."""
+
+    name: str
+    label: str
+    favourable: bool = True
+
+
+APPROVE = Outcome(name="approve", label="Approve")
+REFUSE = Outcome(name="refuse", label="Refuse", favourable=False)
+
+
+class Seats(Durable):
+    """How many answers a task takes, and how many alike decide it.
+
+    `total` never changes while a task is open: escalation and delegation change who may fill a seat. With `veto`,
+    one unfavourable answer decides; without it, the task is refused once `needed` can no longer be reached.
+    """
+
+    total: int = Field(default=1, ge=1, le=1000)
+    needed: int = Field(default=1, ge=1)
+    veto: bool = False
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "Seats":
+        if self.needed > self.total:
+            raise ValueError("a task cannot need more answers than it has seats")
+        return self
+
+
+ANY = Seats()
+
+
+def all_of(total: int) -> Seats:
+    """Everybody must agree; the first refusal decides."""
+    return Seats(total=total, needed=total, veto=True)
+
+
+def n_of(needed: int, total: int, veto: bool = False) -> Seats:
+    """`needed` of `total` decide."""
+    return Seats(total=total, needed=needed, veto=veto)
+
+
+class RungAction(StrEnum):
+    REMIND = "remind"
+    ESCALATE = "escalate"
+
+
+class RungSpec(Durable):
+    """One rung of the escalation ladder, `after` the opening of the task."""
+
+    action: RungAction
+    after: Span
+    to: tuple[Audience, ...] = ()
+
+
+class TaskSpec(Durable):
+    """What a workflow asks of people. Times are relative; `freeze` makes them absolute when the task opens."""
+
+    name: str
+    title: str
+    instructions: str = ""
+    to: tuple[Audience, ...]
+    outcomes: tuple[Outcome, ...] = (APPROVE, REFUSE)
+    seats: Seats = ANY
+    excluded: Mapping[str, str] = {}
+    ladder: tuple[RungSpec, ...] = ()
+    within: Span | None = None
+    silence: str | None = None
+    comment_on: tuple[str, ...] = ()
+    form: dict[str, Any] | None = None
+    shows: Any = None
+    signal: str | None = None
+    attention: bool = False
+
+
+class Rung(Durable):
+    action: RungAction
+    at: datetime
+    to: tuple[Audience, ...] = ()
+
+
+class TaskRules(Durable):
+    """The frozen rules of one open task; all times are absolute (UTC), before any shift by a pause."""
+
+    title: str
+    instructions: str = ""
+    outcomes: tuple[Outcome, ...]
+    seats: Seats
+    ladder: tuple[Rung, ...] = ()
+    due_at: datetime | None = None
+    silence: str | None = None
+    comment_on: tuple[str, ...] = ()
+    form: dict[str, Any] | None = None
+    subject_hash: str
+    signal: str | None = None
+    attention: bool = False
+
+    def outcome(self, name: str) -> Outcome | None:
+        return next((outcome for outcome in self.outcomes if outcome.name == name), None)
+
+
+def freeze(spec: TaskSpec, calendar: BusinessCalendar, subject_hash: str, now: datetime) -> TaskRules:
+    """The rules of a task that opens now."""
+    due_at = calendar.after(now, spec.within) if spec.within else None
+    rungs = (Rung(action=rung.action, at=calendar.after(now, rung.after), to=rung.to) for rung in spec.ladder)
+    return TaskRules(
+        title=spec.title,
+        instructions=spec.instructions,
+        outcomes=spec.outcomes,
+        seats=spec.seats,
+        # A rung at or after the deadline could never be climbed.
+        ladder=tuple(sorted((rung for rung in rungs if due_at is None or rung.at < due_at), key=lambda rung: rung.at)),
+        due_at=due_at,
+        silence=spec.silence,
+        comment_on=spec.comment_on,
+        form=spec.form,
+        subject_hash=subject_hash,
+        signal=spec.signal,
+        attention=spec.attention,
+    )
+
+
+class Progress(Durable):
+    """How far an open task has come: answers by outcome, rungs climbed, and the time it stood still."""
+
+    tally: Mapping[str, int] = {}
+    rung: int = 0
+    shift: timedelta = timedelta()
+
+    @property
+    def cast(self) -> int:
+        return sum(self.tally.values())
+
+
+class Standing(Durable):
+    """What one person is to one task, looked up at the moment of the act."""
+
+    candidate: bool
+    excluded: str | None = None
+    answered: bool = False
+    holds_claim: bool = False
+    claimed_by_others: int = 0
+
+
+class Reason(StrEnum):
+    ANSWERED = "answered"
+    SILENCE = "silence"
+    WITHDRAWN = "withdrawn"
+
+
+class Verdict(Durable):
+    """How a decision was closed, once and for good."""
+
+    outcome: str
+    favourable: bool
+    reason: Reason
+    at: datetime
+    by: tuple[str, ...] = ()
+    comment: str = ""
+    data: dict[str, Any] = {}
+
+
+class Refusal(Durable):
+    """Why an act does not count: a stable code, a sentence for the person, and the field at fault."""
+
+    code: str
+    detail: str
+    field: str | None = None
+
+
+def refusal(rules: TaskRules, progress: Progress, standing: Standing) -> Refusal | None:
+    """Why this person may not act on this task, or None. The one place where separation of duties is decided."""
+    if standing.excluded is not None:
+        return Refusal(code="excluded", detail=f"You cannot decide this: {standing.excluded}.")
+    if standing.answered:
+        return Refusal(code="already-answered", detail="You have already answered; an answer cannot be changed.")
+    if not standing.candidate:
+        return Refusal(code="not-asked", detail="This task was not put to you.")
+    if not standing.holds_claim:
+        if progress.cast >= rules.seats.total:
+            return Refusal(code="seats-taken", detail="Everybody who was needed has answered.")
+        if progress.cast + standing.claimed_by_others >= rules.seats.total:
+            return Refusal(
+                code="claimed", detail="Somebody else has claimed this task; ask them to release it, or a coordinator."
+            )
+    return None
+
+
+def answer_refusal(
+    rules: TaskRules, progress: Progress, standing: Standing, outcome: str, comment: str, subject_hash: str | None
+) -> Refusal | None:
+    """Why this answer may not count, or None."""
+    if why := refusal(rules, progress, standing):
+        return why
+    if rules.outcome(outcome) is None:
+        names = ", ".join(choice.name for choice in rules.outcomes)
+        return Refusal(code="unknown-outcome", detail=f"Choose one of: {names}.", field="outcome")
+    if outcome in rules.comment_on and not comment.strip():
+        return Refusal(code="comment-required", detail="Say why in a comment.", field="comment")
+    if subject_hash is not None and subject_hash != rules.subject_hash:
+        return Refusal(
+            code="stale-subject", detail="What you looked at has changed since; read it again.", field="subject_hash"
+        )
+    return None
+
+
+def decided(rules: TaskRules, progress: Progress) -> Outcome | None:
+    """The outcome that the answers so far have decided, or None."""
+    seats, tally = rules.seats, progress.tally
+    for outcome in rules.outcomes:
+        needed = seats.needed if outcome.favourable else 1 if seats.veto else seats.total - seats.needed + 1
+        if tally.get(outcome.name, 0) >= needed:
+            return outcome
+    if progress.cast < seats.total:
+        return None
+    # All have answered and no outcome has enough: the most frequent unfavourable one, else the last that was offered.
+    against = [outcome for outcome in rules.outcomes if not outcome.favourable] or [rules.outcomes[-1]]
+    return max(against, key=lambda outcome: tally.get(outcome.name, 0))
+
+
+def due_at(rules: TaskRules, progress: Progress) -> datetime | None:
+    """The deadline, moved by the time the case stood paused."""
+    return rules.due_at + progress.shift if rules.due_at else None
+
+
+def rungs_due(rules: TaskRules, progress: Progress, now: datetime) -> tuple[Rung, ...]:
+    """The rungs not yet climbed whose time has come."""
+    return tuple(rung for rung in rules.ladder[progress.rung :] if rung.at + progress.shift <= now)
+
+
+def next_at(rules: TaskRules, progress: Progress) -> datetime | None:
+    """When the clock acts next: the next rung or the deadline."""
+    ahead = rules.ladder[progress.rung :]
+    return ahead[0].at + progress.shift if ahead else due_at(rules, progress)
+
+
+def on_silence(rules: TaskRules, progress: Progress) -> Verdict | None:
+    """The verdict that the deadline brings by itself, dated at the deadline; None for a task without one."""
+    deadline = due_at(rules, progress)
+    if deadline is None:
+        return None
+    chosen = rules.outcome(rules.silence) if rules.silence else None
+    return Verdict(
+        outcome=chosen.name if chosen else "expired",
+        favourable=chosen.favourable if chosen else False,
+        reason=Reason.SILENCE,
+        at=deadline,
+        comment="Nobody answered in time.",
+    )

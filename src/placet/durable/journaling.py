@@ -1,0 +1,55 @@
+"""Around every effect activity: intent before it, result after it, and the same result for the same step."""
+
+import asyncio
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from placet.domain.course import Direction
+from placet.domain.step import Step, StepState
+from placet.store import journal
+from placet.store.engine import Store
+
+HELD = "placet.case-held"
+"""Error type of a step that must not start now: the case is paused, cancelled or unknown."""
+
+
+class Journaling(Interceptor):
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Journaled(next, self._store)
+
+
+class _Journaled(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, store: Store) -> None:
+        super().__init__(next)
+        self._store = store
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        step = input.args[0] if input.args else None
+        if not isinstance(step, Step):
+            return await super().execute_activity(input)
+        argument = to_jsonable_python(list(input.args[1:]))
+        planned = await self._store.write(lambda tx: journal.plan(tx, step, argument))
+        if planned.direction is not Direction.GO:
+            raise ApplicationError(f"The case is {planned.direction}.", type=HELD, non_retryable=True)
+        if planned.done:
+            return planned.result
+        try:
+            result = await super().execute_activity(input)
+        except asyncio.CancelledError:
+            # A worker that shuts down: the step stays planned, and its next attempt is the same call.
+            raise
+        except Exception as error:
+            permanent = isinstance(error, ApplicationError) and error.non_retryable
+            state = StepState.FAILED if permanent else StepState.UNKNOWN
+            words = f"{type(error).__name__}: {error}"[:2000]
+            await self._store.write(lambda tx: journal.finish(tx, step, state, error=words))
+            raise
+        stored = to_jsonable_python(result)
+        await self._store.write(lambda tx: journal.finish(tx, step, StepState.DONE, stored))
+        return result

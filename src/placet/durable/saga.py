@@ -1,0 +1,150 @@
+"""Steps with their undo, and what happens when a step fails for good: people are asked."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from placet.domain.people import ADMIN, COORDINATOR, Role
+from placet.domain.step import Step, StepState
+from placet.domain.task import Outcome, TaskSpec
+from placet.durable.endings import Abandoned
+from placet.durable.journaling import HELD
+from placet.durable.records import StepDecision
+
+if TYPE_CHECKING:
+    from placet.durable.case import Case
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+Effect = Callable[[Any, Step, Argument], Awaitable[Result]]
+
+RETRY = Outcome(name="retry", label="Try again")
+SKIP = Outcome(name="skip", label="Go on without it")
+ABANDON = Outcome(name="abandon", label="Give up and take back what was done", favourable=False)
+BY_HAND = Outcome(name="handled", label="It has been handled by hand")
+
+
+@dataclass(frozen=True)
+class Undo:
+    do: Callable[..., Awaitable[Any]]
+    step: Step
+    argument: Any
+
+
+class Saga:
+    """The compensations owed so far, newest last."""
+
+    def __init__(self, case: "Case") -> None:
+        self._case = case
+        self._owed: list[Undo] = []
+        self._ordinals: dict[str, int] = {}
+
+    async def step(
+        self,
+        do: Effect[Argument, Result],
+        argument: Argument,
+        undo: Callable[[Any, Step, Argument], Awaitable[Any]] | None,
+        instead: Result | None,
+        final: bool,
+    ) -> Result:
+        name = activity_name(do)
+        ordinal = self._ordinals[name] = self._ordinals.get(name, 0) + 1
+        step = Step(case_id=self._case.opening.case_id, name=name, ordinal=ordinal, final=final)
+        if undo is not None:
+            # Registered first: a step that reports failure may still have taken effect.
+            back = Step(case_id=step.case_id, name=activity_name(undo), ordinal=ordinal, undoes=name)
+            self._owed.append(Undo(undo, back, argument))
+        while True:
+            try:
+                return await self._call(do, step, argument)
+            except ActivityError as error:
+                if _held(error):
+                    await self._case.hold()
+                    continue
+                if workflow.cancellation_reason() is not None:
+                    raise asyncio.CancelledError from error
+                choices = (RETRY, SKIP, ABANDON) if instead is not None else (RETRY, ABANDON)
+                verdict = await self._case.attention(name, _attention(f"“{name}” failed", error, choices))
+                if verdict.outcome == SKIP.name and instead is not None:
+                    await self._case.mark(StepDecision(step=step, state=StepState.SKIPPED, by=_by(verdict.by)))
+                    return instead
+                if verdict.outcome == ABANDON.name:
+                    raise Abandoned(f"“{name}” failed and was given up: {_cause(error)}", verdict.by) from error
+
+    async def compensate(self) -> None:
+        """Take back everything owed, newest first. One that fails does not stop the others; then people are asked."""
+        failed: list[tuple[Undo, ActivityError]] = []
+        while self._owed:
+            undo = self._owed.pop()
+            try:
+                await self._call(undo.do, undo.step, undo.argument)
+            except ActivityError as error:
+                failed.append((undo, error))
+        for undo, error in failed:
+            await self._ask_about(undo, error)
+
+    async def _ask_about(self, undo: Undo, failure: ActivityError) -> None:
+        name = undo.step.name
+        while True:
+            spec = _attention(f"Taking back “{undo.step.undoes}” failed", failure, (RETRY, BY_HAND))
+            verdict = await self._case.attention(name, spec)
+            if verdict.outcome != RETRY.name:
+                handled = StepDecision(step=undo.step, state=StepState.SKIPPED, by=_by(verdict.by))
+                await self._case.mark(handled)
+                return
+            try:
+                await self._call(undo.do, undo.step, undo.argument)
+                return
+            except ActivityError as again:
+                failure = again
+
+    async def _call(self, do: Callable[..., Awaitable[Result]], step: Step, argument: Any) -> Result:
+        patience = self._case.opening.patience
+        result: Result = await workflow.execute_activity(
+            do,
+            args=[step, argument],
+            start_to_close_timeout=timedelta(seconds=patience.attempt_seconds),
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(seconds=patience.first_retry_seconds),
+                maximum_interval=timedelta(seconds=patience.longest_retry_seconds),
+                maximum_attempts=patience.attempts,
+            ),
+        )
+        return result
+
+
+def activity_name(do: Callable[..., Any]) -> str:
+    """The durable name of an activity method."""
+    definition = activity._Definition.must_from_callable(do)
+    if definition.name is None:
+        raise TypeError(f"{do!r} is a dynamic activity and cannot be a step")
+    return definition.name
+
+
+def _attention(title: str, error: ActivityError, choices: tuple[Outcome, ...]) -> TaskSpec:
+    return TaskSpec(
+        name="attention",
+        title=title,
+        instructions=_cause(error),
+        to=(Role(name=COORDINATOR), Role(name=ADMIN)),
+        outcomes=choices,
+        attention=True,
+    )
+
+
+def _held(error: ActivityError) -> bool:
+    return isinstance(error.cause, ApplicationError) and error.cause.type == HELD
+
+
+def _cause(error: ActivityError) -> str:
+    return str(error.cause or error)[:1000]
+
+
+def _by(people: tuple[str, ...]) -> str:
+    return people[0] if people else "placet"

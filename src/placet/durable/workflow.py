@@ -1,0 +1,95 @@
+"""`@case` turns a class with a `run` story into a Temporal workflow and a catalogue entry."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import BaseModel
+from temporalio import workflow
+
+from placet.domain.course import Opening
+from placet.domain.model import Durable
+from placet.durable.case import Case
+
+CaseType = TypeVar("CaseType", bound=type[Case])
+
+
+class NoPolicy(Durable):
+    """A workflow without policies of its own."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the catalogue shows of a workflow, read off its class."""
+
+    kind: str
+    title: str
+    subject: str
+    description: str
+    decides: str
+    silence: str
+    starters: tuple[str, ...]
+    workflow: type[Case]
+    request: type[BaseModel]
+    outcome: type[BaseModel]
+    policy: type[BaseModel]
+
+
+def case(
+    kind: str,
+    *,
+    title: str,
+    subject: str,
+    decides: str,
+    silence: str,
+    policy: type[BaseModel] = NoPolicy,
+    starters: tuple[str, ...] = (),
+    workflow_type: str | None = None,
+) -> Callable[[CaseType], CaseType]:
+    """Declare a catalogue workflow.
+
+    `subject` is a format string over the request that titles each case. `decides` and `silence` are product text:
+    who decides, and what happens if nobody does. `starters` are the roles that may start it; empty means everybody
+    with a grant in the scope. `workflow_type` is the Temporal name when it is not the kind.
+    """
+
+    def declare(cls: CaseType) -> CaseType:
+        story = cls.run
+        hints = get_type_hints(story)
+        parameters = [name for name in inspect.signature(story).parameters if name != "self"]
+        request, outcome = hints[parameters[0]], hints["return"]
+
+        async def run(self: Any, opening: Opening) -> dict[str, Any]:
+            result: dict[str, Any] = await Case.conduct(self, opening)
+            return result
+
+        # Temporal wants the entry point defined on the class itself, so the story moves aside for it.
+        run.__qualname__ = f"{cls.__qualname__}.run_case"
+        run.__module__ = cls.__module__
+        run.__name__ = "run_case"
+        cls.run_case = workflow.run(run)  # type: ignore[attr-defined]
+        cls.request_type = request
+        cls.policy_type = policy
+        cls.entry = Entry(  # type: ignore[attr-defined]
+            kind=kind,
+            title=title,
+            subject=subject,
+            description=inspect.getdoc(cls) or "",
+            decides=decides,
+            silence=silence,
+            starters=starters,
+            workflow=cls,
+            request=request,
+            outcome=outcome,
+            policy=policy,
+        )
+        return workflow.defn(name=workflow_type or kind)(cls)
+
+    return declare
+
+
+def entry_of(cls: type[Case]) -> Entry:
+    """The catalogue entry of a workflow class declared with `@case`."""
+    found: Entry = cls.entry  # type: ignore[attr-defined]
+    return found

@@ -1,0 +1,321 @@
+"""The acts of people on a task. Each is one transaction: lock, settle, ask the rules, write, settle.
+
+An act that does not count is a value, not an exception: what the clock did meanwhile and the audit line of the refusal
+are kept.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from placet.domain import task as rule
+from placet.domain.audit import REFUSED
+from placet.domain.forms import Fault, faults
+from placet.domain.model import Durable
+from placet.domain.people import Named, Person
+from placet.domain.task import Reason, Refusal, Standing, Verdict
+from placet.store import notices, people
+from placet.store import tables as t
+from placet.store.audit import append
+from placet.store.decisions import (
+    DELEGATED,
+    LockedDecision,
+    NoSuchTask,
+    add_candidates,
+    close,
+    locked_task,
+    settle,
+)
+from placet.store.engine import Tx
+from placet.store.sight import is_candidate, visible_cases
+
+MAX_COMMENT = 8000
+
+
+class Answer(Durable):
+    outcome: str
+    comment: str = ""
+    data: dict[str, Any] = {}
+    subject_hash: str | None = None
+
+
+class Receipt(Durable):
+    """Proof for the person who answered: the hash of the audit line that holds the act."""
+
+    task: str
+    person: str
+    outcome: str
+    at: str
+    receipt: str
+
+
+class Counted(Durable):
+    """An act that counted; `verdict` once the task is decided."""
+
+    receipt: Receipt | None = None
+    verdict: Verdict | None = None
+    tally: dict[str, int] = {}
+
+
+class NotCounted(Durable):
+    """An act that did not count, and why."""
+
+    refusal: Refusal
+    faults: tuple[Fault, ...] = ()
+    verdict: Verdict | None = None
+
+
+class NotVisible(Exception):
+    """The person may not know of this task."""
+
+
+def standing(decision: LockedDecision, person: Person) -> Standing:
+    """What this person is to this task, looked up now."""
+    tx, mine = decision.case.tx, decision.id
+    c, x, cl, a = t.candidate, t.exclusion, t.claim, t.act
+    asked = tx.conn.execute(sa.select(c.c.id).where(c.c.decision_id == mine, c.c.live, is_candidate(person)).limit(1))
+    barred = tx.conn.execute(sa.select(x.c.reason).where(x.c.decision_id == mine, x.c.person_id == person.id))
+    claims = tx.conn.execute(sa.select(cl.c.person_id).where(cl.c.decision_id == mine)).scalars().all()
+    done = set(tx.conn.execute(sa.select(a.c.person_id).where(a.c.decision_id == mine)).scalars())
+    return Standing(
+        candidate=person.active and asked.first() is not None,
+        excluded=barred.scalar_one_or_none(),
+        answered=person.id in done,
+        holds_claim=person.id in claims,
+        claimed_by_others=sum(1 for holder in claims if holder != person.id and holder not in done),
+    )
+
+
+def answer(tx: Tx, person: Person, task_id: str, given: Answer, door: str) -> Counted | NotCounted:
+    """Take an answer. The same answer of the same person again returns the same receipt."""
+    with _seen_task(tx, person, task_id) as decision:
+        settle(decision)
+        if again := _repeated(decision, person, given):
+            return again
+        if closed := _not_now(decision, person, "task.answer"):
+            return closed
+        rules = decision.rules
+        why = rule.answer_refusal(
+            rules, decision.progress, standing(decision, person), given.outcome, given.comment, given.subject_hash
+        )
+        if why:
+            return _refused(decision, person, "task.answer", why)
+        if found := faults(rules.form, given.data):
+            wrong = Refusal(code="invalid-data", detail="The form is not filled in correctly.", field=found[0].pointer)
+            return _refused(decision, person, "task.answer", wrong, found)
+        receipt = _count(decision, person, given, door)
+        tally = decision.row["tally"]
+        if (outcome := rule.decided(rules, decision.progress)) is not None:
+            close(decision, _verdict(decision, outcome, given))
+        else:
+            settle(decision)
+        return Counted(receipt=receipt, verdict=decision.verdict, tally=tally)
+
+
+def claim(tx: Tx, person: Person, task_id: str) -> Counted | NotCounted:
+    """Take the task: while claimed, its seat is kept for this person."""
+    with _seen_task(tx, person, task_id) as decision:
+        settle(decision)
+        if closed := _not_now(decision, person, "task.claim"):
+            return closed
+        if why := rule.refusal(decision.rules, decision.progress, standing(decision, person)):
+            return _refused(decision, person, "task.claim", why)
+        row = {"decision_id": decision.id, "person_id": person.id, "at": tx.now}
+        if tx.insert_ignoring(t.claim, row):
+            decision.case.audit(person.id, "task.claimed", {"task": decision.id})
+        return Counted(tally=decision.row["tally"])
+
+
+def release(tx: Tx, person: Person, task_id: str) -> Counted | NotCounted:
+    """Give a claim back; without a claim nothing changes."""
+    with _seen_task(tx, person, task_id) as decision:
+        settle(decision)
+        if closed := _not_now(decision, person, "task.release"):
+            return closed
+        mine = (t.claim.c.decision_id == decision.id) & (t.claim.c.person_id == person.id)
+        if tx.conn.execute(t.claim.delete().where(mine)).rowcount:
+            decision.case.audit(person.id, "task.released", {"task": decision.id})
+        return Counted(tally=decision.row["tally"])
+
+
+def delegate(tx: Tx, person: Person, task_id: str, to: str, comment: str = "") -> Counted | NotCounted:
+    """Pass one's right to answer on to somebody else; the number of seats stays."""
+    with _seen_task(tx, person, task_id) as decision:
+        settle(decision)
+        if closed := _not_now(decision, person, "task.delegate"):
+            return closed
+        mine = standing(decision, person)
+        if why := rule.refusal(decision.rules, decision.progress, mine):
+            return _refused(decision, person, "task.delegate", why)
+        if why := _unfit(decision, person, to):
+            return _refused(decision, person, "task.delegate", why)
+        own = t.exclusion.c.decision_id == decision.id
+        # Passing a task back lifts the bar that passing it on had put up.
+        tx.conn.execute(t.exclusion.delete().where(own, t.exclusion.c.person_id == to, t.exclusion.c.kind == DELEGATED))
+        _strike(decision, person.id)
+        barred = {
+            "decision_id": decision.id,
+            "person_id": person.id,
+            "kind": DELEGATED,
+            "reason": f"you passed it on to {to}",
+        }
+        tx.conn.execute(t.exclusion.insert().values(barred))
+        add_candidates(decision, (Named(person=to),), via=f"delegated by {person.id}")
+        decision.case.audit(person.id, "task.delegated", {"task": decision.id, "to": to}, comment=comment)
+        if mine.holds_claim:
+            tx.conn.execute(t.claim.insert().values(decision_id=decision.id, person_id=to, at=tx.now))
+        _tell(decision, to)
+        return Counted(tally=decision.row["tally"])
+
+
+def reassign(tx: Tx, by: Person, task_id: str, to: str, comment: str = "") -> Counted | NotCounted:
+    """A coordinator puts the task to one other person; all earlier candidates and claims fall away."""
+    with _seen_task(tx, by, task_id) as decision:
+        settle(decision)
+        if closed := _not_now(decision, by, "task.reassign"):
+            return closed
+        if why := _unfit(decision, by, to):
+            return _refused(decision, by, "task.reassign", why)
+        tx.conn.execute(t.candidate.update().where(t.candidate.c.decision_id == decision.id).values(live=False))
+        tx.conn.execute(t.claim.delete().where(t.claim.c.decision_id == decision.id))
+        add_candidates(decision, (Named(person=to),), via=f"reassigned by {by.id}")
+        decision.case.audit(by.id, "task.reassigned", {"task": decision.id, "to": to}, comment=comment)
+        _tell(decision, to)
+        return Counted(tally=decision.row["tally"])
+
+
+class _seen_task:
+    """The locked task, if the person may see its case; else as if there were none."""
+
+    def __init__(self, tx: Tx, person: Person, task_id: str) -> None:
+        seen = sa.select(t.decision.c.id).join_from(t.decision, t.case, t.case.c.id == t.decision.c.case_id)
+        if tx.conn.execute(seen.where(t.decision.c.id == task_id, visible_cases(person))).first() is None:
+            exists = tx.conn.execute(sa.select(t.decision.c.id).where(t.decision.c.id == task_id)).first()
+            raise NotVisible(task_id) if exists else NoSuchTask(task_id)
+        self._lock = locked_task(tx, task_id)
+
+    def __enter__(self) -> LockedDecision:
+        return self._lock.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._lock.__exit__(*error)
+
+
+def _repeated(decision: LockedDecision, person: Person, given: Answer) -> Counted | None:
+    a = t.act.c
+    found = decision.case.tx.conn.execute(
+        sa.select(t.act).where(a.decision_id == decision.id, a.person_id == person.id)
+    ).one_or_none()
+    if found is None or (found.outcome, found.comment, found.data) != (given.outcome, given.comment, given.data):
+        return None
+    receipt = Receipt(
+        task=decision.id, person=person.id, outcome=found.outcome, at=found.at.isoformat(), receipt=found.receipt
+    )
+    return Counted(receipt=receipt, verdict=decision.verdict, tally=decision.row["tally"])
+
+
+def _not_now(decision: LockedDecision, person: Person, attempt: str) -> NotCounted | None:
+    if not decision.is_open:
+        why = Refusal(code="task-closed", detail="This task is closed; the verdict stands.")
+        return _refused(decision, person, attempt, why)
+    if decision.case.paused:
+        why = Refusal(code="case-paused", detail="The case is paused; nothing can be decided until it is resumed.")
+        return _refused(decision, person, attempt, why)
+    return None
+
+
+def _count(decision: LockedDecision, person: Person, given: Answer, door: str) -> Receipt:
+    tx, case = decision.case.tx, decision.case
+    subject = decision.rules.subject_hash
+    line = case.audit(
+        person.id,
+        "task.answered",
+        {"task": decision.id, "outcome": given.outcome, "subject": subject, "door": door},
+        comment=given.comment,
+        data=str(given.data) if given.data else "",
+    )
+    tx.conn.execute(
+        t.act.insert().values(
+            decision_id=decision.id,
+            person_id=person.id,
+            case_id=case.id,
+            outcome=given.outcome,
+            comment=given.comment,
+            data=given.data,
+            subject_hash=subject,
+            door=door,
+            at=tx.now,
+            receipt=line.hash,
+        )
+    )
+    mine = (t.claim.c.decision_id == decision.id) & (t.claim.c.person_id == person.id)
+    tx.conn.execute(t.claim.delete().where(mine))
+    tally = dict(decision.row["tally"])
+    tally[given.outcome] = tally.get(given.outcome, 0) + 1
+    decision.save(tally=tally)
+    case.involve(person.id, "decided")
+    return Receipt(task=decision.id, person=person.id, outcome=given.outcome, at=tx.now.isoformat(), receipt=line.hash)
+
+
+def _verdict(decision: LockedDecision, outcome: rule.Outcome, last: Answer) -> Verdict:
+    tx = decision.case.tx
+    a = t.act.c
+    acts = tx.conn.execute(
+        sa.select(a.person_id, a.comment).where(a.decision_id == decision.id, a.outcome == outcome.name).order_by(a.at)
+    ).all()
+    comments = "; ".join(act.comment for act in acts if act.comment)
+    return Verdict(
+        outcome=outcome.name,
+        favourable=outcome.favourable,
+        reason=Reason.ANSWERED,
+        at=tx.now,
+        by=tuple(act.person_id for act in acts),
+        comment=comments[:MAX_COMMENT],
+        data=last.data,
+    )
+
+
+def _unfit(decision: LockedDecision, by: Person, to: str) -> Refusal | None:
+    """Why a task cannot be passed to this person: the same separation of duties as for everybody."""
+    target = people.find(decision.case.tx, to)
+    if target is None or not target.active or target.external:
+        return Refusal(code="unknown-person", detail="There is no such person in the organisation.", field="to")
+    if to == by.id and by.external:
+        return Refusal(code="unknown-person", detail="People outside cannot pass tasks on.", field="to")
+    facts = standing(decision, target)
+    x = t.exclusion.c
+    barred = decision.case.tx.conn.execute(
+        sa.select(x.kind).where(x.decision_id == decision.id, x.person_id == to)
+    ).scalar_one_or_none()
+    if barred == DELEGATED:
+        facts = facts.model_copy(update={"excluded": None})
+    if facts.excluded is not None or facts.answered:
+        return Refusal(code="unfit-person", detail="This person may not decide this task.", field="to")
+    if to == by.id:
+        return Refusal(code="unfit-person", detail="Choose somebody other than yourself.", field="to")
+    return None
+
+
+def _strike(decision: LockedDecision, person: str) -> None:
+    tx = decision.case.tx
+    c = t.candidate.c
+    tx.conn.execute(t.candidate.update().where(c.decision_id == decision.id, c.person_id == person).values(live=False))
+    mine = (t.claim.c.decision_id == decision.id) & (t.claim.c.person_id == person)
+    tx.conn.execute(t.claim.delete().where(mine))
+
+
+def _tell(decision: LockedDecision, to: str) -> None:
+    notices.asked(decision, (Named(person=to),))
+
+
+def _refused(
+    decision: LockedDecision, person: Person, attempt: str, why: Refusal, found: tuple[Fault, ...] = ()
+) -> NotCounted:
+    audit_refusal(decision.case.tx, person.id, attempt, why.code, {"task": decision.id})
+    return NotCounted(refusal=why, faults=found, verdict=decision.verdict)
+
+
+def audit_refusal(tx: Tx, actor: str, attempt: str, code: str, detail: dict[str, Any]) -> None:
+    """Keep a trace of an act that did not count, up to a rate per actor, so that noise cannot flood the log."""
+    if tx.house.refusals.allows(actor):
+        append(tx, REFUSED, actor, attempt, {"code": code, **detail})

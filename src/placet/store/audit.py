@@ -1,0 +1,118 @@
+"""Appending to the hash-chained audit log, its checkpoints, and its export."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from placet.domain.audit import GENESIS, AuditEvent, Checkpoint, Head, chained, checkpoint, stamp, text_digest
+from placet.store import tables as t
+from placet.store.engine import Tx
+
+
+def insert_line(
+    tx: Tx,
+    chain: str,
+    seq: int,
+    prev: str,
+    actor: str,
+    action: str,
+    detail: Mapping[str, Any],
+    texts: Mapping[str, str],
+    case_id: str | None = None,
+) -> AuditEvent:
+    """Write one line after `prev`. Personal text goes beside the chain, which holds its salted digest only."""
+    content = dict(detail)
+    kept = []
+    for field, text in texts.items():
+        if text:
+            salt = secrets.token_hex(16)
+            content[field] = {"digest": text_digest(salt, text)}
+            kept.append({"chain": chain, "seq": seq, "field": field, "salt": salt, "text": text})
+    event = chained(chain, seq, tx.now, actor, action, content, prev)
+    values: dict[str, Any] = event.model_dump(exclude={"at"}) | {"at": tx.now, "case_id": case_id}
+    if tx.on_postgres:
+        values["txid"] = sa.cast(sa.cast(sa.func.pg_current_xact_id(), sa.Text), sa.BigInteger)
+    tx.conn.execute(t.audit.insert().values(values))
+    if kept:
+        tx.conn.execute(t.audit_text.insert(), kept)
+    tx.announce("events")
+    return event
+
+
+def append(tx: Tx, chain: str, actor: str, action: str, detail: Mapping[str, Any], **texts: str) -> AuditEvent:
+    """Append to a chain that belongs to no case, `@registry` or `@refused`."""
+    query = sa.select(t.chain_head).where(t.chain_head.c.chain == chain).with_for_update()
+    row = tx.conn.execute(query).one_or_none()
+    if row is None:
+        first = {"chain": chain, "seq": 0, "hash": GENESIS}
+        tx.insert_ignoring(t.chain_head, first)
+        row = tx.conn.execute(query).one()
+    event = insert_line(tx, chain, row.seq + 1, row.hash, actor, action, detail, texts)
+    tx.conn.execute(t.chain_head.update().where(t.chain_head.c.chain == chain).values(seq=event.seq, hash=event.hash))
+    return event
+
+
+def take_checkpoint(tx: Tx) -> Checkpoint | None:
+    """Cover every chain that grew since the last checkpoint; None when none did."""
+    if tx.on_postgres:
+        tx.conn.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('placet-checkpoint'))"))
+    done = t.checkpointed
+    heads: list[Head] = []
+    for chain, seq, head in (
+        (t.case.c.id, t.case.c.audit_seq, t.case.c.audit_head),
+        (t.chain_head.c.chain, t.chain_head.c.seq, t.chain_head.c.hash),
+    ):
+        grown = (
+            sa.select(chain, seq, head)
+            .outerjoin_from(chain.table, done, done.c.chain == chain)
+            .where(seq > sa.func.coalesce(done.c.seq, 0))
+        )
+        heads += [Head(chain=row[0], seq=row[1], hash=row[2]) for row in tx.conn.execute(grown)]
+    if not heads:
+        return None
+    last = tx.conn.execute(sa.select(t.checkpoint).order_by(t.checkpoint.c.number.desc()).limit(1)).one_or_none()
+    point = checkpoint(last.number + 1 if last else 1, tx.now, heads, last.hash if last else GENESIS)
+    tx.conn.execute(t.checkpoint.insert().values(point.model_dump(mode="json")))
+    names = [head.chain for head in heads]
+    for start in range(0, len(names), 500):
+        tx.conn.execute(done.delete().where(done.c.chain.in_(names[start : start + 500])))
+    tx.conn.execute(done.insert(), [{"chain": head.chain, "seq": head.seq} for head in heads])
+    return point
+
+
+def export(tx: Tx, case_id: str | None = None) -> Iterator[dict[str, Any]]:
+    """The log as JSON objects for `domain.audit.verify`: one case, or everything with all checkpoints."""
+    events = sa.select(t.audit).order_by(t.audit.c.chain, t.audit.c.seq)
+    texts = sa.select(t.audit_text).order_by(t.audit_text.c.chain, t.audit_text.c.seq, t.audit_text.c.field)
+    if case_id is not None:
+        events, texts = events.where(t.audit.c.chain == case_id), texts.where(t.audit_text.c.chain == case_id)
+    for row in tx.conn.execute(events):
+        yield {"type": "event"} | as_event(row).model_dump()
+    for row in tx.conn.execute(texts):
+        place = {"chain": row.chain, "seq": row.seq, "field": row.field}
+        yield place | ({"type": "erased"} if row.text is None else {"type": "text", "salt": row.salt, "text": row.text})
+    if case_id is None:
+        for row in tx.conn.execute(sa.select(t.checkpoint).order_by(t.checkpoint.c.number)):
+            yield {"type": "checkpoint"} | dict(row._mapping)
+
+
+def as_event(row: Any) -> AuditEvent:
+    """The line as it was hashed."""
+    return AuditEvent(
+        chain=row.chain,
+        seq=row.seq,
+        at=stamp(row.at),
+        actor=row.actor,
+        action=row.action,
+        detail=row.detail,
+        prev=row.prev,
+        hash=row.hash,
+    )
+
+
+def erase_texts(tx: Tx, chain: str) -> int:
+    """Forget the personal texts of a chain; its lines still verify. Returns how many were erased."""
+    where = (t.audit_text.c.chain == chain) & t.audit_text.c.text.is_not(None)
+    return tx.conn.execute(t.audit_text.update().where(where).values(text=None, salt="")).rowcount

@@ -1,0 +1,232 @@
+"""The meeting point of a running workflow and the database, and the acts that steer a whole case."""
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from placet.domain.audit import GENESIS
+from placet.domain.calendar import BusinessCalendar
+from placet.domain.course import Closing, Direction, Opening, Reply, Report
+from placet.domain.people import SYSTEM, Person
+from placet.domain.task import Refusal
+from placet.store import notices, outbox, signals
+from placet.store import tables as t
+from placet.store.acts import Counted, NotCounted, audit_refusal
+from placet.store.cases import OPEN_STATES, CaseState, LockedCase, NoSuchCase, locked
+from placet.store.decisions import LockedDecision, open_task, open_tasks, settle, task_id, withdraw
+from placet.store.engine import Tx
+
+
+def report(tx: Tx, told: Report) -> Reply:
+    """Take a workflow's report and answer how to go on. Idempotent by natural keys."""
+    # Signals carry acts of their own and lock their own case; they come first, as they arrived before this report.
+    for note in told.signals:
+        signals.admit(tx, told.case_id, note)
+    try:
+        with locked(tx, told.case_id) as case:
+            return _reported(case, told)
+    except NoSuchCase:
+        if told.opening is None:
+            return Reply(direction=Direction.UNKNOWN)
+        _recover(tx, told.opening, told.seen)
+        return Reply(direction=Direction.BEHIND, progress=told.seen, why="The database does not know this case.")
+
+
+def _reported(case: LockedCase, told: Report) -> Reply:
+    tx = case.tx
+    if not _is_current_run(case, told.run_id):
+        return Reply(direction=Direction.SUPERSEDED, why="A newer run of this case has taken over.")
+    if told.seen > case["progress"]:
+        case["progress"] = told.seen
+        case["state"] = CaseState.NEEDS_ATTENTION
+        case.audit(SYSTEM, "case.ahead-of-database", {"seen": told.seen})
+        return Reply(
+            direction=Direction.BEHIND, progress=told.seen, why="The database was restored from an older copy."
+        )
+    case["progress"] += 1
+    reply = Reply(progress=case["progress"])
+    if told.closing is not None:
+        _close(case, told.closing)
+        return reply
+    # An abandoned case that compensates may still have to ask people about an undo that failed.
+    compensating = told.state == CaseState.COMPENSATING
+    if case["cancelled_by"] is not None and not compensating:
+        return reply.model_copy(
+            update={"direction": Direction.CANCELLED, "why": case["cancel_reason"] or "", "by": case["cancelled_by"]}
+        )
+    if told.withdraw_others:
+        keep = task_id(case.id, told.ask.spec.name, told.ask.ordinal) if told.ask else ""
+        for other in open_tasks(case):
+            if other.id != keep:
+                withdraw(other, "The database was restored from an older copy.")
+    state = told.state
+    decision = None
+    if told.ask is not None:
+        calendar = BusinessCalendar.model_validate(case["opening"].get("calendar", {}))
+        decision = open_task(case, told.ask.spec, told.ask.ordinal, calendar)
+        if told.ask.spec.attention:
+            state = CaseState.NEEDS_ATTENTION
+        settle(decision)
+    if case.is_open:
+        case["state"] = state
+    if case.paused:
+        return reply.model_copy(update={"direction": Direction.PAUSED})
+    if decision is None:
+        return reply
+    if not decision.is_open:
+        decision.save(consumed_at=tx.now)
+        if case.is_open and not compensating:
+            case["state"] = CaseState.RUNNING
+        return reply.model_copy(update={"verdict": decision.verdict})
+    following = decision.row["next_at"]
+    # A hair more than nothing: a timer of zero would spin when the clocks of engine and database differ.
+    wait = max((following - tx.now).total_seconds(), 0.01) if following else None
+    return reply.model_copy(update={"next_in": wait})
+
+
+def _is_current_run(case: LockedCase, run_id: str) -> bool:
+    """Whether this run speaks for the case; a run never seen before (an operator's reset) takes over."""
+    if case["run_id"] == run_id:
+        return True
+    if run_id in case["past_runs"]:
+        return False
+    if case["run_id"] is not None:
+        case["past_runs"] = [*case["past_runs"], case["run_id"]]
+        case.audit(SYSTEM, "case.run-replaced", {"runs": len(case["past_runs"]) + 1})
+        # The replacing run starts its own count.
+        case["progress"] = 0
+    case["run_id"] = run_id
+    return True
+
+
+def _close(case: LockedCase, closing: Closing) -> None:
+    if not case.is_open:
+        return
+    for decision in open_tasks(case):
+        withdraw(decision, "The case has ended.")
+    case["is_open"] = False
+    case["state"] = closing.state
+    case["outcome"] = closing.outcome
+    case["closed_at"] = case.tx.now
+    case["paused_at"] = None
+    case.audit(SYSTEM, f"case.{closing.state}", {"outcome": closing.outcome}, summary=closing.summary)
+    notices.closed(case, closing.summary)
+    case.tx.announce(f"case:{case.id}")
+
+
+def _recover(tx: Tx, opening: Opening, seen: int) -> None:
+    """Take a case back into a database that was restored from a copy older than the case."""
+    row = {
+        "id": opening.case_id,
+        "kind": opening.kind,
+        "scope": opening.scope,
+        "title": opening.title,
+        "requester": opening.requester,
+        "state": CaseState.NEEDS_ATTENTION,
+        "is_open": True,
+        "opening": opening.model_dump(mode="json"),
+        "opened_at": tx.now,
+        "clock": tx.now,
+        "past_runs": [],
+        "progress": seen,
+        "audit_seq": 0,
+        "audit_head": GENESIS,
+    }
+    if tx.insert_ignoring(t.case, row):
+        with locked(tx, opening.case_id) as case:
+            case.audit(SYSTEM, "case.recovered", {"kind": opening.kind, "scope": opening.scope}, title=opening.title)
+            case.involve(opening.requester, "requester")
+
+
+def pause(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCounted:
+    """Stop the case: no act is taken and no clock runs until it is resumed."""
+    with locked(tx, case_id) as case:
+        for decision in open_tasks(case):
+            settle(decision)
+        if why := _not_open(case):
+            return _refused(case, person, "case.pause", why)
+        if case.paused:
+            return Counted()
+        case["paused_at"] = tx.now
+        case.audit(person.id, "case.paused", reason=reason)
+        case.wake()
+        return Counted()
+
+
+def resume(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCounted:
+    """Go on: every deadline moves by the time the case stood still."""
+    with locked(tx, case_id) as case:
+        if why := _not_open(case):
+            return _refused(case, person, "case.resume", why)
+        if not case.paused:
+            return Counted()
+        stood = tx.now - case["paused_at"]
+        case["paused_at"] = None
+        for decision in open_tasks(case):
+            _shift(decision, stood)
+        case.audit(person.id, "case.resumed", {"stood_seconds": stood.total_seconds()}, reason=reason)
+        case.wake()
+        return Counted()
+
+
+def cancel(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCounted:
+    """End the case early: open tasks are withdrawn, and what was done is compensated."""
+    with locked(tx, case_id) as case:
+        for decision in open_tasks(case):
+            settle(decision)
+        if why := _not_open(case):
+            return _refused(case, person, "case.cancel", why)
+        if case["cancelled_by"] is not None:
+            return Counted()
+        if case["final_step"] is not None:
+            why = Refusal(
+                code="point-of-no-return",
+                detail=f"“{case['final_step']}” has begun; the case can no longer be cancelled.",
+            )
+            return _refused(case, person, "case.cancel", why)
+        case["cancelled_by"], case["cancel_reason"], case["paused_at"] = person.id, reason, None
+        case.audit(person.id, "case.cancel-requested", reason=reason)
+        for decision in open_tasks(case):
+            withdraw(decision, f"Cancelled by {person.id}.")
+        case.wake()
+        return Counted()
+
+
+def _not_open(case: LockedCase) -> Refusal | None:
+    if case.is_open:
+        return None
+    return Refusal(code="case-closed", detail=f"The case has already ended: {case['state']}.")
+
+
+def _shift(decision: LockedDecision, stood: timedelta) -> None:
+    decision.save(shift_us=decision.row["shift_us"] + stood // timedelta(microseconds=1))
+    decision.refresh_times()
+
+
+def _refused(case: LockedCase, person: Person, attempt: str, why: Refusal) -> NotCounted:
+    audit_refusal(case.tx, person.id, attempt, why.code, {"case": case.id})
+    return NotCounted(refusal=why)
+
+
+def sweep(tx: Tx, grace: timedelta = timedelta(seconds=5), limit: int = 500) -> int:
+    """Wake every case that should have moved by itself and has not: lost wake-ups, missed timers. Returns how many."""
+    now = tx.read_clock()
+    d, c = t.decision.c, t.case.c
+    still = c.is_open & c.paused_at.is_(None)
+    query = (
+        sa.select(d.case_id)
+        .join_from(t.decision, t.case, d.case_id == c.id)
+        .where(
+            still,
+            ((d.state == "open") & (d.next_at < now - grace))
+            | ((d.state == "closed") & d.consumed_at.is_(None) & (d.closed_at < now - grace)),
+        )
+        .limit(limit)
+    )
+    late = set(tx.conn.execute(query).scalars())
+    for case_id in sorted(late):
+        outbox.put(tx, case_id, "wake")
+    return len(late)
+
+
+__all__ = ["OPEN_STATES", "cancel", "pause", "report", "resume", "sweep"]

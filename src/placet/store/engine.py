@@ -1,0 +1,247 @@
+"""The application database: one place that opens transactions, on SQLite or Postgres.
+
+`write(fn)` runs `fn(tx)` in one transaction and returns its result once it is durable. On SQLite one thread per
+process writes, committing up to `GROUP` calls together; each call has its own savepoint, so one that fails takes
+nothing else with it. Functions passed here do no I/O of their own.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from placet.store.clock import Clock, SystemClock
+from placet.store.house import House
+
+Result = TypeVar("Result")
+
+GROUP = 200
+# Without a breath between groups, one writing process starves the other for seconds.
+BREATH_SECONDS = 0.001
+RETRIED_STATES = ("40001", "40P01")
+
+
+class StoreUnavailable(Exception):
+    """The database cannot take this now (locked, full, unreachable); nothing was changed, try again."""
+
+
+class Tx:
+    """One open transaction."""
+
+    def __init__(self, conn: Connection, clock: Clock, house: House) -> None:
+        self.conn = conn
+        self.house = house
+        self.topics: set[str] = set()
+        self._clock = clock
+        self._now: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The time of this transaction (aware, UTC); read after locks are held, see `store.cases.locked`."""
+        if self._now is None:
+            self._now = self._clock.now(self.conn)
+        return self._now
+
+    def time_is(self, now: datetime) -> None:
+        """Fix the time of this transaction."""
+        self._now = now
+
+    def read_clock(self) -> datetime:
+        """The clock itself, read anew."""
+        return self._clock.now(self.conn)
+
+    def insert_ignoring(self, table: sa.Table, values: Mapping[str, Any]) -> bool:
+        """Insert unless a row with the same key is there; whether it was inserted."""
+        insert = postgresql.insert if self.on_postgres else sqlite.insert
+        return self.conn.execute(insert(table).values(dict(values)).on_conflict_do_nothing()).rowcount > 0
+
+    def announce(self, topic: str) -> None:
+        """Wake this process's listeners of `topic` once the transaction is durable."""
+        self.topics.add(topic)
+
+    @property
+    def on_postgres(self) -> bool:
+        return self.conn.dialect.name == "postgresql"
+
+
+class Store:
+    def __init__(self, url: str, house: House, clock: Clock | None = None) -> None:
+        self.url = url
+        self.house = house
+        self.clock = clock or SystemClock()
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self.on_sqlite = url.startswith("sqlite")
+        if self.on_sqlite:
+            self._reader = _sqlite(url, "BEGIN")
+            self._writer: _GroupWriter | None = _GroupWriter(_sqlite(url, "BEGIN IMMEDIATE"), self)
+        else:
+            self._reader = sa.create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+            self._writer = None
+        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="placet-store")
+
+    @property
+    def engine(self) -> Engine:
+        return self._reader
+
+    def listen(self, topic: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back (from any thread) after a commit that announced the topic; returns the way to stop it."""
+        self._listeners.setdefault(topic, []).append(callback)
+        return lambda: self._listeners[topic].remove(callback)
+
+    async def write(self, fn: Callable[[Tx], Result]) -> Result:
+        return await asyncio.wrap_future(self.submit(fn))
+
+    async def read(self, fn: Callable[[Tx], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(self.read_now, fn))
+
+    def submit(self, fn: Callable[[Tx], Result]) -> "Future[Result]":
+        """The same as `write`, for callers without an event loop."""
+        if self._writer is not None:
+            return self._writer.submit(fn)
+        return self._pool.submit(self._write_postgres, fn)
+
+    def read_now(self, fn: Callable[[Tx], Result]) -> Result:
+        try:
+            with self._reader.connect() as conn, conn.begin():
+                return fn(Tx(conn, self.clock, self.house))
+        except OperationalError as error:
+            raise StoreUnavailable(str(error.orig)) from error
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.stop()
+        self._pool.shutdown(wait=True)
+        self._reader.dispose()
+
+    def tell(self, topics: set[str]) -> None:
+        for topic in topics:
+            for callback in tuple(self._listeners.get(topic, ())):
+                callback()
+
+    def _write_postgres(self, fn: Callable[[Tx], Result]) -> Result:
+        for attempt in (1, 2, 3, 4):
+            try:
+                with self._reader.begin() as conn:
+                    tx = Tx(conn, self.clock, self.house)
+                    result = fn(tx)
+                self.tell(tx.topics)
+                return result
+            except OperationalError as error:
+                if attempt < 4 and getattr(error.orig, "sqlstate", None) in RETRIED_STATES:
+                    time.sleep(0.01 * attempt)
+                    continue
+                raise StoreUnavailable(str(error.orig)) from error
+        raise AssertionError("unreachable")
+
+
+def _sqlite(url: str, begin: str) -> Engine:
+    """An engine whose transactions begin with `begin`; the driver's own transaction control is off."""
+    engine = sa.create_engine(url, connect_args={"timeout": 5, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(conn: Connection) -> None:
+        conn.exec_driver_sql(begin)
+
+    return engine
+
+
+class _GroupWriter:
+    """The one writing thread of this process on SQLite."""
+
+    def __init__(self, engine: Engine, store: Store) -> None:
+        self._engine = engine
+        self._store = store
+        self._calls: queue.SimpleQueue[tuple[Callable[[Tx], Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="placet-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, fn: Callable[[Tx], Result]) -> "Future[Result]":
+        future: Future[Result] = Future()
+        if self._stopped:
+            future.set_exception(StoreUnavailable("the store is closed"))
+        else:
+            self._calls.put((fn, future))
+        return future
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._calls.put(None)
+        self._thread.join()
+        self._engine.dispose()
+
+    def _run(self) -> None:
+        while (first := self._calls.get()) is not None:
+            group = [first]
+            last = False
+            while len(group) < GROUP and not self._calls.empty():
+                call = self._calls.get()
+                if call is None:
+                    last = True
+                    break
+                group.append(call)
+            self._commit(group)
+            if last:
+                return
+            time.sleep(BREATH_SECONDS)
+
+    def _commit(self, group: list[tuple[Callable[[Tx], Any], "Future[Any]"]]) -> None:
+        alive = [(fn, future) for fn, future in group if future.set_running_or_notify_cancel()]
+        try:
+            self._in_one_transaction(alive)
+        except Exception as error:
+            if len(alive) == 1:
+                _, future = alive[0]
+                why = StoreUnavailable(str(error.orig if isinstance(error, DBAPIError) else error))
+                why.__cause__ = error
+                future.set_exception(why)
+                return
+            # Nothing of the group was kept: each call gets a transaction of its own.
+            for fn, future in alive:
+                try:
+                    self._in_one_transaction([(fn, future)])
+                except Exception as alone:
+                    why = StoreUnavailable(str(alone))
+                    why.__cause__ = alone
+                    future.set_exception(why)
+
+    def _in_one_transaction(self, calls: list[tuple[Callable[[Tx], Any], "Future[Any]"]]) -> None:
+        """Commit all of them, then answer; an error of the database itself leaves every future untouched."""
+        answers: list[tuple[Future[Any], Any, Exception | None]] = []
+        topics: set[str] = set()
+        with self._engine.begin() as conn:
+            for fn, future in calls:
+                tx = Tx(conn, self._store.clock, self._store.house)
+                try:
+                    with conn.begin_nested():
+                        result = fn(tx)
+                except OperationalError:
+                    # SQLite may have rolled back the whole transaction by itself (disk full, I/O error).
+                    raise
+                except Exception as error:
+                    answers.append((future, None, error))
+                else:
+                    topics |= tx.topics
+                    answers.append((future, result, None))
+        self._store.tell(topics)
+        for future, outcome, failure in answers:
+            if failure is not None:
+                future.set_exception(failure)
+            else:
+                future.set_result(outcome)

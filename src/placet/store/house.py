@@ -1,0 +1,85 @@
+"""What every transaction knows of the installation: its address, and the secret that signs links."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+
+class BadLink(Exception):
+    """The link is malformed or was not signed here."""
+
+
+class LinkExpired(BadLink):
+    """The link was real, and is past its time."""
+
+
+class RefusalBudget:
+    """How many refused acts a minute are audited for one actor; the rest is only counted."""
+
+    def __init__(self, per_minute: int = 60) -> None:
+        self.per_minute = per_minute
+        self.dropped = 0
+        self._lock = threading.Lock()
+        self._minute = 0
+        self._used: dict[str, int] = {}
+
+    def allows(self, actor: str) -> bool:
+        minute = int(time.monotonic() // 60)
+        with self._lock:
+            if minute != self._minute:
+                self._minute, self._used = minute, {}
+            used = self._used[actor] = self._used.get(actor, 0) + 1
+            self.dropped += used > self.per_minute
+            return used <= self.per_minute
+
+
+@dataclass(frozen=True)
+class House:
+    base_url: str = "http://127.0.0.1:8400"
+    secret: str = ""
+    link_life: timedelta = timedelta(days=60)
+    refusals: RefusalBudget = field(default_factory=RefusalBudget, compare=False)
+
+    def page(self, path: str) -> str:
+        return f"{self.base_url.rstrip('/')}{path}"
+
+    def link(self, decision_id: str, person: str, now: datetime) -> str:
+        """The address at which somebody outside the organisation answers; opening it decides nothing."""
+        return self.page(f"/l/{self.link_token(decision_id, person, now)}")
+
+    def link_token(self, decision_id: str, person: str, now: datetime) -> str:
+        expires = int((now + self.link_life).timestamp())
+        body = json.dumps([decision_id, person, expires], separators=(",", ":"), ensure_ascii=False).encode()
+        return f"{_encoded(body)}.{_encoded(self._signature(body))}"
+
+    def read_link(self, token: str, now: datetime) -> tuple[str, str]:
+        """`(decision id, person)`; raises BadLink or LinkExpired."""
+        try:
+            body, signature = (_decoded(part) for part in token.split(".", 1))
+            genuine = hmac.compare_digest(signature, self._signature(body))
+            decision_id, person, expires = json.loads(body) if genuine else ("", "", 0)
+        except (ValueError, TypeError) as error:
+            raise BadLink("This link is damaged; use the one in your mail.") from error
+        if not genuine:
+            raise BadLink("This link is damaged; use the one in your mail.")
+        if now.timestamp() >= expires:
+            raise LinkExpired("This link has expired; ask the person who sent it for a new one.")
+        return str(decision_id), str(person)
+
+    def _signature(self, body: bytes) -> bytes:
+        if len(self.secret) < 32:
+            raise RuntimeError("links need a secret of at least 32 characters")
+        return hmac.new(self.secret.encode(), b"placet-link\x00" + body, hashlib.sha256).digest()
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,94 @@
+"""The ledger of steps: intent before the effect, result after it, by natural key."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from placet.domain.audit import digest
+from placet.domain.course import Direction
+from placet.domain.model import Durable
+from placet.domain.step import Step, StepState
+from placet.store import tables as t
+from placet.store.cases import LockedCase, NoSuchCase, locked
+from placet.store.engine import Tx
+
+
+class Planned(Durable):
+    """May the step run? `done` carries the result of an earlier run of the same step."""
+
+    direction: Direction = Direction.GO
+    done: bool = False
+    result: Any = None
+
+
+def plan(tx: Tx, step: Step, argument: Any) -> Planned:
+    """Write the intent, unless the case is paused or cancelled, or the step has already been done."""
+    try:
+        with locked(tx, step.case_id) as case:
+            return _planned(case, step, argument)
+    except NoSuchCase:
+        return Planned(direction=Direction.UNKNOWN)
+
+
+def _planned(case: LockedCase, step: Step, argument: Any) -> Planned:
+    tx = case.tx
+    row = tx.conn.execute(sa.select(t.step).where(_is(step))).one_or_none()
+    if row is not None and row.state in (StepState.DONE, StepState.COMPENSATED):
+        return Planned(done=True, result=row.result)
+    if step.undoes is None:
+        if case["cancelled_by"] is not None:
+            return Planned(direction=Direction.CANCELLED)
+        if case.paused:
+            return Planned(direction=Direction.PAUSED)
+        if step.final and case["final_step"] is None:
+            case["final_step"] = step.name
+            case.audit("placet", "case.point-of-no-return", {"step": step.name})
+    if row is None:
+        tx.conn.execute(
+            t.step.insert().values(
+                case_id=step.case_id,
+                name=step.name,
+                ordinal=step.ordinal,
+                state=StepState.PLANNED,
+                undoes=step.undoes,
+                input_digest=digest(argument),
+                attempts=1,
+                planned_at=tx.now,
+            )
+        )
+    else:
+        # An attempt that was cut short may have taken effect; the key makes the next one the same call.
+        tx.conn.execute(t.step.update().where(_is(step)).values(attempts=row.attempts + 1, state=StepState.UNKNOWN))
+    return Planned()
+
+
+def finish(tx: Tx, step: Step, state: StepState, result: Any = None, error: str | None = None) -> None:
+    """Write the result. A finished undo marks its step as compensated."""
+    with locked(tx, step.case_id) as case:
+        row = tx.conn.execute(sa.select(t.step.c.state, t.step.c.attempts).where(_is(step))).one_or_none()
+        if row is None or row.state in (StepState.DONE, StepState.COMPENSATED):
+            return
+        values = {"state": state, "result": result, "error": error, "finished_at": tx.now}
+        tx.conn.execute(t.step.update().where(_is(step)).values(values))
+        detail: dict[str, Any] = {"step": step.name, "ordinal": step.ordinal, "attempts": row.attempts}
+        if state is StepState.DONE:
+            detail["result"] = digest(result)
+        if step.undoes is not None and state is StepState.DONE:
+            undone = step.model_copy(update={"name": step.undoes, "undoes": None})
+            tx.conn.execute(t.step.update().where(_is(undone)).values(state=StepState.COMPENSATED))
+            case.audit("placet", "step.compensated", {**detail, "step": step.undoes, "by": step.name})
+        else:
+            failure = StepState.UNDO_FAILED if step.undoes is not None and state is StepState.FAILED else state
+            case.audit("placet", f"step.{failure}", detail, error=error or "")
+
+
+def mark(tx: Tx, step: Step, state: StepState, by: str) -> None:
+    """What people decided about a step that failed: skipped, or handled by hand."""
+    with locked(tx, step.case_id) as case:
+        tx.conn.execute(t.step.update().where(_is(step)).values(state=state, finished_at=tx.now))
+        case.audit(by, f"step.{state}", {"step": step.name, "ordinal": step.ordinal})
+
+
+def _is(step: Step) -> sa.ColumnElement[bool]:
+    s = t.step.c
+    return (s.case_id == step.case_id) & (s.name == step.name) & (s.ordinal == step.ordinal)

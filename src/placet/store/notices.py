@@ -1,0 +1,114 @@
+"""The mails that decisions cause: written in the transaction that causes them, each once by its key."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from placet.domain.explain import in_full
+from placet.domain.people import Audience
+from placet.domain.task import Verdict, due_at
+from placet.store import people
+from placet.store import tables as t
+from placet.store.engine import Tx
+
+if TYPE_CHECKING:
+    from placet.store.cases import LockedCase
+    from placet.store.decisions import LockedDecision
+
+
+def queue(tx: Tx, key: str, to: tuple[str, str, str], subject: str, text: str, case_id: str | None = None) -> None:
+    """Queue one mail; the same key again changes nothing. `to` is (person id, name, e-mail)."""
+    values: dict[str, Any] = {
+        "key": key,
+        "person_id": to[0],
+        "name": to[1],
+        "email": to[2],
+        # A line break in a title must not become a header.
+        "subject": " ".join(subject.split())[:200],
+        "text": text,
+        "case_id": case_id,
+        "created_at": tx.now,
+        "next_at": tx.now,
+        "state": "queued",
+        "attempts": 0,
+    }
+    if tx.insert_ignoring(t.message, values):
+        tx.announce("mail")
+
+
+def asked(decision: "LockedDecision", to: Iterable[Audience], escalated: bool = False) -> None:
+    """Tell everybody who is asked, and may answer; people outside get their signed link."""
+    case, tx = decision.case, decision.case.tx
+    barred = _without(tx, t.exclusion, decision.id)
+    why = "Nobody has answered yet, so this comes to you.\n\n" if escalated else ""
+    for person, name, email, external in people.addressees(tx, to, case["scope"]):
+        if person in barred:
+            continue
+        text = f"Hello {name},\n\n{why}{_request(decision, person, external)}"
+        key = f"{decision.id}/{'escalated' if escalated else 'asked'}/{person}"
+        queue(tx, key, (person, name, email), f"{decision.rules.title}: {case['title']}", text, case.id)
+
+
+def reminded(decision: "LockedDecision", rung: int) -> None:
+    """Remind only those who still owe an answer."""
+    case, tx = decision.case, decision.case.tx
+    done = _without(tx, t.act, decision.id) | _without(tx, t.exclusion, decision.id)
+    for person, name, email, external in owing(tx, decision.id):
+        if person not in done:
+            text = f"Hello {name},\n\nThis still waits for you.\n\n{_request(decision, person, external)}"
+            subject = f"Reminder: {decision.rules.title}: {case['title']}"
+            queue(tx, f"{decision.id}/reminder-{rung}/{person}", (person, name, email), subject, text, case.id)
+
+
+def owing(tx: Tx, decision_id: str) -> list[tuple[str, str, str, bool]]:
+    """Everybody who may fill a seat of this task now: (id, name, e-mail, external)."""
+    c, g = t.candidate, t.role_grant
+    live = (c.c.decision_id == decision_id) & c.c.live
+    named = sa.select(c.c.person_id).where(live, c.c.person_id.is_not(None))
+    holding = sa.select(g.c.person_id).join_from(
+        g, c, live & (c.c.role == g.c.role) & ((g.c.scope == "*") | (g.c.scope == c.c.scope))
+    )
+    p = t.person.c
+    query = sa.select(p.id, p.name, p.email, p.external).where(p.active, p.id.in_(named) | p.id.in_(holding))
+    return [(row.id, row.name, row.email, row.external) for row in tx.conn.execute(query.order_by(p.id))]
+
+
+def closed(case: "LockedCase", summary: str) -> None:
+    """Close the loop: the requester and everybody who acted learn how it ended, and why."""
+    tx = case.tx
+    acted = sa.select(t.act.c.person_id).where(t.act.c.case_id == case.id)
+    p = t.person.c
+    query = sa.select(p.id, p.name, p.email).where(p.active, ~p.external, (p.id == case["requester"]) | p.id.in_(acted))
+    for person, name, email in tx.conn.execute(query.order_by(p.id)):
+        text = f"Hello {name},\n\n{summary}\n\nThe whole course: {tx.house.page(f'/cases/{case.id}')}\n"
+        queue(
+            tx,
+            f"{case.id}/closed/{person}",
+            (person, name, email),
+            f"{case['state'].capitalize()}: {case['title']}",
+            text,
+            case.id,
+        )
+
+
+def verdict_words(verdict: Verdict) -> str:
+    who = f" by {', '.join(verdict.by)}" if verdict.by else ""
+    why = f": {verdict.comment}" if verdict.comment else ""
+    return f"{verdict.outcome}{who}{why}"
+
+
+def _request(decision: "LockedDecision", person: str, external: bool) -> str:
+    tx, rules = decision.case.tx, decision.rules
+    page = tx.house.link(decision.id, person, tx.now) if external else tx.house.page(f"/tasks/{decision.id}")
+    deadline = due_at(rules, decision.progress)
+    lines = [f"{rules.title}: {decision.case['title']}", rules.instructions, f"Answer here: {page}"]
+    if deadline:
+        chosen = rules.outcome(rules.silence) if rules.silence else None
+        end = f"it counts as “{chosen.label}”" if chosen else "it expires"
+        lines.append(f"Please answer by {in_full(deadline)}; after that {end}.")
+    return "\n\n".join(line for line in lines if line) + "\n"
+
+
+def _without(tx: Tx, table: sa.Table, decision_id: str) -> set[str]:
+    return set(tx.conn.execute(sa.select(table.c.person_id).where(table.c.decision_id == decision_id)).scalars())

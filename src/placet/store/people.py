@@ -1,0 +1,117 @@
+"""People, their grants and their tokens. Every change is a line of the `@registry` chain."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from placet.domain.audit import REGISTRY
+from placet.domain.people import EVERYWHERE, Audience, External, Grant, Named, Person, Role
+from placet.store import tables as t
+from placet.store.audit import append
+from placet.store.engine import Tx
+
+
+def token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def find(tx: Tx, person_id: str) -> Person | None:
+    row = tx.conn.execute(sa.select(t.person).where(t.person.c.id == person_id)).one_or_none()
+    if row is None:
+        return None
+    grants = tx.conn.execute(
+        sa.select(t.role_grant.c.role, t.role_grant.c.scope)
+        .where(t.role_grant.c.person_id == person_id)
+        .order_by(t.role_grant.c.role, t.role_grant.c.scope)
+    )
+    return Person(
+        id=row.id,
+        name=row.name,
+        email=row.email,
+        external=row.external,
+        active=row.active,
+        grants=tuple(Grant(role=grant.role, scope=grant.scope) for grant in grants),
+    )
+
+
+def by_token(tx: Tx, token: str) -> Person | None:
+    """The active person behind a bearer token, or None."""
+    query = sa.select(t.access_token.c.person_id).where(
+        t.access_token.c.hash == token_hash(token), t.access_token.c.revoked_at.is_(None)
+    )
+    found = tx.conn.execute(query).scalar_one_or_none()
+    person = find(tx, found) if found else None
+    return person if person and person.active else None
+
+
+def add(
+    tx: Tx, actor: str, person_id: str, name: str, email: str, grants: Iterable[Grant], external: bool = False
+) -> None:
+    """Add somebody; the caller has checked that the id is free."""
+    tx.conn.execute(
+        t.person.insert().values(
+            id=person_id, name=name, email=email, external=external, active=True, created_at=tx.now
+        )
+    )
+    listed = _insert_grants(tx, actor, person_id, grants)
+    append(tx, REGISTRY, actor, "person.added", {"person": person_id, "grants": listed}, name=name, email=email)
+
+
+def set_grants(tx: Tx, actor: str, person_id: str, grants: Iterable[Grant]) -> None:
+    """Replace all grants of a person."""
+    tx.conn.execute(t.role_grant.delete().where(t.role_grant.c.person_id == person_id))
+    listed = _insert_grants(tx, actor, person_id, grants)
+    append(tx, REGISTRY, actor, "person.grants-set", {"person": person_id, "grants": listed})
+
+
+def _insert_grants(tx: Tx, actor: str, person_id: str, grants: Iterable[Grant]) -> list[list[str]]:
+    pairs = sorted({(grant.role, grant.scope) for grant in grants})
+    rows = [
+        {"person_id": person_id, "role": role, "scope": scope, "granted_by": actor, "granted_at": tx.now}
+        for role, scope in pairs
+    ]
+    if rows:
+        tx.conn.execute(t.role_grant.insert(), rows)
+    return [list(pair) for pair in pairs]
+
+
+def issue_token(tx: Tx, actor: str, person_id: str, label: str, token: str | None = None) -> str:
+    """A new bearer token, shown once: only its hash is kept."""
+    token = token or f"plc_{secrets.token_urlsafe(32)}"
+    row = {"hash": token_hash(token), "person_id": person_id, "label": label, "created_at": tx.now, "revoked_at": None}
+    tx.conn.execute(t.access_token.insert().values(row))
+    append(tx, REGISTRY, actor, "token.issued", {"person": person_id, "label": label})
+    return token
+
+
+def admit_external(tx: Tx, who: External) -> None:
+    """Make somebody outside known, so that acts and mails have an address; gives no rights and no token."""
+    known = tx.conn.execute(sa.select(t.person.c.id).where(t.person.c.id == who.person)).first()
+    if known is None:
+        add(tx, "placet", who.person, who.name, who.email.strip().lower(), (), external=True)
+
+
+def holders(role: str, scope: str) -> sa.ColumnElement[bool]:
+    """The condition on `role_grant` for holding this role in this scope."""
+    return (t.role_grant.c.role == role) & t.role_grant.c.scope.in_((EVERYWHERE, scope))
+
+
+def addressees(tx: Tx, to: Iterable[Audience], scope: str) -> list[tuple[str, str, str, bool]]:
+    """`(id, name, email, external)` of everybody meant, each once, ordered by id."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    for who in to:
+        if isinstance(who, Role):
+            having = sa.select(t.role_grant.c.person_id).where(holders(who.name, who.scope or scope))
+            conditions.append(t.person.c.id.in_(having))
+        elif isinstance(who, Named | External):
+            conditions.append(t.person.c.id == who.person)
+    if not conditions:
+        return []
+    query = (
+        sa.select(t.person.c.id, t.person.c.name, t.person.c.email, t.person.c.external)
+        .where(t.person.c.active, sa.or_(*conditions))
+        .order_by(t.person.c.id)
+    )
+    return [(row.id, row.name, row.email, row.external) for row in tx.conn.execute(query)]

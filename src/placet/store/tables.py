@@ -1,0 +1,390 @@
+"""The application database, table by table. A change here needs a migration; a test compares the two."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """A moment, aware and in UTC: timestamptz on Postgres, microseconds since 1970 on SQLite."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(sa.BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return (value - EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if isinstance(value, datetime) else EPOCH + timedelta(microseconds=value)
+
+
+def _json() -> Any:
+    return sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """A partial index, on both databases."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
+def _counter() -> Any:
+    """A row number that grows; SQLite wants plain INTEGER for that."""
+    return sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+meta = sa.Table(
+    "meta", metadata, sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False)
+)
+
+person = sa.Table(
+    "person",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("external", sa.Boolean, nullable=False, default=False),
+    sa.Column("active", sa.Boolean, nullable=False, default=True),
+    sa.Column("created_at", Instant, nullable=False),
+)
+
+role_grant = sa.Table(
+    "role_grant",
+    metadata,
+    sa.Column("person_id", sa.Text, sa.ForeignKey("person.id"), primary_key=True),
+    sa.Column("role", sa.Text, primary_key=True),
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("granted_by", sa.Text, nullable=False),
+    sa.Column("granted_at", Instant, nullable=False),
+    sa.Index("ix_role_grant_role_scope", "role", "scope"),
+)
+
+access_token = sa.Table(
+    "access_token",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("person_id", sa.Text, sa.ForeignKey("person.id"), nullable=False, index=True),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("revoked_at", Instant),
+)
+
+case = sa.Table(
+    "case_",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("requester", sa.Text, nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("is_open", sa.Boolean, nullable=False, default=True),
+    sa.Column("opening", _json(), nullable=False),
+    sa.Column("outcome", _json()),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("closed_at", Instant),
+    sa.Column("clock", Instant, nullable=False),
+    sa.Column("paused_at", Instant),
+    sa.Column("cancelled_by", sa.Text),
+    sa.Column("cancel_reason", sa.Text),
+    sa.Column("final_step", sa.Text),
+    sa.Column("run_id", sa.Text),
+    sa.Column("past_runs", _json(), nullable=False, default=list),
+    sa.Column("progress", sa.Integer, nullable=False, default=0),
+    sa.Column("audit_seq", sa.Integer, nullable=False, default=0),
+    sa.Column("audit_head", sa.Text, nullable=False),
+    sa.Index("ix_case__opened_at_id", "opened_at", "id"),
+    sa.Index("ix_case__scope_opened_at", "scope", "opened_at"),
+    sa.Index("ix_case__kind_opened_at", "kind", "opened_at"),
+)
+
+case_party = sa.Table(
+    "case_party",
+    metadata,
+    sa.Column("case_id", sa.Text, sa.ForeignKey("case_.id"), primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True, index=True),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
+decision = sa.Table(
+    "decision",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, sa.ForeignKey("case_.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("form", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("rules", _json(), nullable=False),
+    sa.Column("subject", _json()),
+    sa.Column("tally", _json(), nullable=False, default=dict),
+    sa.Column("rung", sa.Integer, nullable=False, default=0),
+    sa.Column("shift_us", sa.BigInteger, nullable=False, default=0),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("next_at", Instant),
+    sa.Column("closed_at", Instant),
+    sa.Column("verdict", _json()),
+    sa.Column("consumed_at", Instant),
+    sa.UniqueConstraint("case_id", "name", "ordinal"),
+    sa.Index(
+        "ix_decision_next_at",
+        "next_at",
+        **_where("state = 'open'"),
+    ),
+    sa.Index(
+        "ix_decision_closed_at",
+        "closed_at",
+        **_where("state = 'closed' AND consumed_at IS NULL"),
+    ),
+)
+
+
+candidate = sa.Table(
+    "candidate",
+    metadata,
+    sa.Column("id", _counter(), primary_key=True, autoincrement=True),
+    sa.Column("decision_id", sa.Text, sa.ForeignKey("decision.id"), nullable=False, index=True),
+    sa.Column("case_id", sa.Text, nullable=False, index=True),
+    sa.Column("person_id", sa.Text),
+    sa.Column("role", sa.Text),
+    sa.Column("scope", sa.Text),
+    sa.Column("via", sa.Text, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("live", sa.Boolean, nullable=False, default=True),
+    sa.Index("ix_candidate_person_id_due_at", "person_id", "due_at", **_where("live")),
+    sa.Index("ix_candidate_role_scope_due_at", "role", "scope", "due_at", **_where("live")),
+)
+
+exclusion = sa.Table(
+    "exclusion",
+    metadata,
+    sa.Column("decision_id", sa.Text, sa.ForeignKey("decision.id"), primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+claim = sa.Table(
+    "claim",
+    metadata,
+    sa.Column("decision_id", sa.Text, sa.ForeignKey("decision.id"), primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+)
+
+act = sa.Table(
+    "act",
+    metadata,
+    sa.Column("decision_id", sa.Text, sa.ForeignKey("decision.id"), primary_key=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, nullable=False, index=True),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+    sa.Column("data", _json(), nullable=False),
+    sa.Column("subject_hash", sa.Text, nullable=False),
+    sa.Column("door", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("receipt", sa.Text, nullable=False),
+)
+
+step = sa.Table(
+    "step",
+    metadata,
+    sa.Column("case_id", sa.Text, sa.ForeignKey("case_.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("undoes", sa.Text),
+    sa.Column("input_digest", sa.Text, nullable=False),
+    sa.Column("result", _json()),
+    sa.Column("error", sa.Text),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("planned_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", _counter(), primary_key=True, autoincrement=True),
+    # The writing transaction, on Postgres: readers follow the log in the order in which it became visible.
+    sa.Column("txid", sa.BigInteger, nullable=False, default=0),
+    sa.Column("chain", sa.Text, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("case_id", sa.Text),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("detail", _json(), nullable=False),
+    sa.Column("prev", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.UniqueConstraint("chain", "seq"),
+    sa.Index("ix_audit_txid_id", "txid", "id"),
+)
+
+audit_text = sa.Table(
+    "audit_text",
+    metadata,
+    sa.Column("chain", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("field", sa.Text, primary_key=True),
+    sa.Column("salt", sa.Text, nullable=False),
+    sa.Column("text", sa.Text),
+)
+
+chain_head = sa.Table(
+    "chain_head",
+    metadata,
+    sa.Column("chain", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+)
+
+checkpoint = sa.Table(
+    "checkpoint",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("heads", _json(), nullable=False),
+    sa.Column("prev", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+)
+
+checkpointed = sa.Table(
+    "checkpointed",
+    metadata,
+    sa.Column("chain", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", _counter(), primary_key=True, autoincrement=True),
+    sa.Column("case_id", sa.Text, sa.ForeignKey("case_.id"), nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("claimed_at", Instant),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    # An unclaimed wake-up already covers what happens now; a claimed one may be on its way with an older view.
+    sa.Index(
+        "uq_outbox_unclaimed",
+        "case_id",
+        "action",
+        unique=True,
+        **_where("claimed_at IS NULL"),
+    ),
+    sa.Index("ix_outbox_next_at", "next_at"),
+)
+
+message = sa.Table(
+    "message",
+    metadata,
+    sa.Column("id", _counter(), primary_key=True, autoincrement=True),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("person_id", sa.Text, nullable=False, index=True),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("case_id", sa.Text),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("sent_at", Instant),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Index(
+        "ix_message_next_at",
+        "next_at",
+        **_where("state = 'queued'"),
+    ),
+)
+
+idempotency = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("principal", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("body_hash", sa.Text, nullable=False),
+    sa.Column("answer", _json(), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
+signal_token = sa.Table(
+    "signal_token",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("decision_id", sa.Text, sa.ForeignKey("decision.id"), nullable=False),
+    sa.Column("person_id", sa.Text, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("used_at", Instant),
+)
+
+crm_partner = sa.Table(
+    "crm_partner",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("change_key", sa.Text),
+    sa.Column("updated_at", Instant, nullable=False),
+)
+
+crm_change = sa.Table(
+    "crm_change",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("partner_id", sa.Text, nullable=False, index=True),
+    sa.Column("from_status", sa.Text),
+    sa.Column("to_status", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("undone_at", Instant),
+)
+
+document = sa.Table(
+    "document",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+)
+
+term_sheet = sa.Table(
+    "term_sheet",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("hash", sa.Text, sa.ForeignKey("document.hash"), nullable=False),
+    sa.Column("partner_id", sa.Text, nullable=False, index=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("drafted_at", Instant, nullable=False),
+    sa.Column("retracted_at", Instant),
+)
