@@ -88,6 +88,7 @@ class TaskSpec(Durable):
     silence: str | None = None
     comment_on: tuple[str, ...] = ()
     form: dict[str, Any] | None = None
+    form_on: tuple[str, ...] = ()
     shows: Any = None
     signal: str | None = None
     attention: bool = False
@@ -111,12 +112,17 @@ class TaskRules(Durable):
     silence: str | None = None
     comment_on: tuple[str, ...] = ()
     form: dict[str, Any] | None = None
+    form_on: tuple[str, ...] = ()
     subject_hash: str
     signal: str | None = None
     attention: bool = False
 
     def outcome(self, name: str) -> Outcome | None:
         return next((outcome for outcome in self.outcomes if outcome.name == name), None)
+
+    def form_for(self, outcome: str) -> dict[str, Any] | None:
+        """The JSON Schema of the data that comes with this outcome; None when it takes no data."""
+        return self.form if not self.form_on or outcome in self.form_on else None
 
 
 def freeze(spec: TaskSpec, calendar: BusinessCalendar, subject_hash: str, now: datetime) -> TaskRules:
@@ -134,6 +140,7 @@ def freeze(spec: TaskSpec, calendar: BusinessCalendar, subject_hash: str, now: d
         silence=spec.silence,
         comment_on=spec.comment_on,
         form=spec.form,
+        form_on=spec.form_on,
         subject_hash=subject_hash,
         signal=spec.signal,
         attention=spec.attention,

@@ -6,8 +6,9 @@ rules live in the database's transaction; a wake-up that is doubled, late, forge
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from temporalio import workflow
@@ -56,6 +57,11 @@ class Case:
     @property
     def requester(self) -> str:
         return self.opening.requester
+
+    @property
+    def today(self) -> date:
+        """The date in the house calendar's zone."""
+        return workflow.now().astimezone(ZoneInfo(self.opening.calendar.zone)).date()
 
     async def step(
         self,
@@ -122,12 +128,14 @@ class Case:
         excluded: Mapping[str, str] | None = None,
         comment_on: tuple[str, ...] = (),
         form: type[BaseModel] | None = None,
+        form_on: tuple[str, ...] = (),
         signal: str | None = None,
     ) -> Verdict:
         """Ask people for one of several outcomes and wait, as long as it takes.
 
-        The requester never decides. `remind` and `escalate` count from the opening; with `escalate`, `within` begins
-        anew then for those who are asked as well. `silence` names the outcome that the deadline brings.
+        The requester never decides. `within`, `remind` and `escalate` all count from the opening. `silence` names the
+        outcome that the deadline brings. `form` is the data that comes with an answer, or only with the outcomes in
+        `form_on`.
         """
         ladder = []
         if remind is not None:
@@ -148,6 +156,7 @@ class Case:
             silence=silence,
             comment_on=comment_on,
             form=form.model_json_schema() if form else None,
+            form_on=form_on,
             shows=shows,
             signal=signal,
         )

@@ -86,8 +86,8 @@ class Saga:
                 await self._call(undo.do, undo.step, undo.argument)
             except ActivityError as error:
                 failed.append((undo, error))
-        for undo, error in failed:
-            await self._ask_about(undo, error)
+        for undo, failure in failed:
+            await self._ask_about(undo, failure)
 
     async def _ask_about(self, undo: Undo, failure: ActivityError) -> None:
         name = undo.step.name
@@ -95,14 +95,13 @@ class Saga:
             spec = _attention(f"Taking back “{undo.step.undoes}” failed", failure, (RETRY, BY_HAND))
             verdict = await self._case.attention(name, spec)
             if verdict.outcome != RETRY.name:
-                handled = StepDecision(step=undo.step, state=StepState.SKIPPED, by=_by(verdict.by))
-                await self._case.mark(handled)
+                await self._case.mark(StepDecision(step=undo.step, state=StepState.SKIPPED, by=_by(verdict.by)))
                 return
             try:
                 await self._call(undo.do, undo.step, undo.argument)
                 return
-            except ActivityError as again:
-                failure = again
+            except ActivityError as error:
+                failure = error
 
     async def _call(self, do: Callable[..., Awaitable[Result]], step: Step, argument: Any) -> Result:
         patience = self._case.opening.patience

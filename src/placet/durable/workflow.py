@@ -60,7 +60,7 @@ def case(
         parameters = [name for name in inspect.signature(story).parameters if name != "self"]
         request, outcome = hints[parameters[0]], hints["return"]
 
-        async def run(self: Any, opening: Opening) -> dict[str, Any]:
+        async def run(self, opening: Opening) -> dict[str, Any]:  # type: ignore[no-untyped-def]
             result: dict[str, Any] = await Case.conduct(self, opening)
             return result
 

@@ -100,7 +100,7 @@ def answer(tx: Tx, person: Person, task_id: str, given: Answer, door: str) -> Co
         )
         if why:
             return _refused(decision, person, "task.answer", why)
-        if found := faults(rules.form, given.data):
+        if found := faults(rules.form_for(given.outcome), given.data):
             wrong = Refusal(code="invalid-data", detail="The form is not filled in correctly.", field=found[0].pointer)
             return _refused(decision, person, "task.answer", wrong, found)
         receipt = _count(decision, person, given, door)

@@ -192,6 +192,14 @@ def cancel(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCo
         return Counted()
 
 
+def engine_lost(tx: Tx, case_id: str) -> None:
+    """Note, once, that a case is open here while the engine has no running workflow for it."""
+    with locked(tx, case_id) as case:
+        if case.is_open and case["state"] != CaseState.NEEDS_ATTENTION:
+            case["state"] = CaseState.NEEDS_ATTENTION
+            case.audit(SYSTEM, "case.lost-by-engine")
+
+
 def _not_open(case: LockedCase) -> Refusal | None:
     if case.is_open:
         return None

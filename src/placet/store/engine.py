@@ -79,7 +79,7 @@ class Store:
         self.url = url
         self.house = house
         self.clock = clock or SystemClock()
-        self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self._listeners: dict[str, list[Callable[[], object]]] = {}
         self.on_sqlite = url.startswith("sqlite")
         if self.on_sqlite:
             self._reader = _sqlite(url, "BEGIN")
@@ -93,7 +93,7 @@ class Store:
     def engine(self) -> Engine:
         return self._reader
 
-    def listen(self, topic: str, callback: Callable[[], None]) -> Callable[[], None]:
+    def listen(self, topic: str, callback: Callable[[], object]) -> Callable[[], None]:
         """Call back (from any thread) after a commit that announced the topic; returns the way to stop it."""
         self._listeners.setdefault(topic, []).append(callback)
         return lambda: self._listeners[topic].remove(callback)

@@ -3,7 +3,11 @@
 from enum import StrEnum
 from typing import Protocol
 
+from pydantic import Field
+from temporalio import activity
+
 from placet.domain.model import Durable
+from placet.domain.step import Step
 
 
 class Mail(Durable):
@@ -62,3 +66,38 @@ class MailTransport(Protocol):
     """Hands messages on. Raises MailRefused or MailUnavailable."""
 
     async def deliver(self, mail: Mail) -> DeliveryReceipt: ...
+
+
+class Letter(Durable):
+    """A mail that a case sends to somebody as one of its steps, and what to write if it has to be taken back."""
+
+    to_name: str = Field(max_length=200)
+    to_email: str = Field(max_length=320)
+    subject: str = Field(max_length=200)
+    text: str = Field(max_length=20_000)
+    retraction: str = Field(max_length=20_000)
+
+
+class Outbox(Protocol):
+    """Where the mails of a case are put; they leave from there, each once by its key."""
+
+    async def post(self, key: str, case_id: str, letter: Letter) -> None: ...
+
+    async def retract(self, key: str, case_id: str, letter: Letter) -> None:
+        """Take a letter back: unsent, it never leaves, now or later; sent, the retraction follows it."""
+        ...
+
+
+class MailActivities:
+    """Mail as a step of a case."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    @activity.defn(name="mail.send")
+    async def send(self, step: Step, letter: Letter) -> None:
+        await self._outbox.post(step.key, step.case_id, letter)
+
+    @activity.defn(name="mail.retract")
+    async def retract(self, step: Step, letter: Letter) -> None:
+        await self._outbox.retract(step.undone_key, step.case_id, letter)

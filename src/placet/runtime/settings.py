@@ -1,0 +1,123 @@
+"""Settings: `placet.toml`, then the environment; unknown keys are an error, secrets come from the environment only."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from placet.connectors.mail.smtp import SmtpSettings
+from placet.domain.calendar import BusinessCalendar
+from placet.domain.course import Patience
+from placet.domain.model import Strict
+from placet.durable.workflow import Entry
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text says which key, and what it may be."""
+
+
+class ServerSettings(Strict):
+    """Where Placet listens (loopback unless told otherwise), and the address that links in mails begin with."""
+
+    host: str = "127.0.0.1"
+    base_url: str | None = None
+    link_life_days: int = Field(default=60, ge=1, le=3650)
+
+
+class DatabaseSettings(Strict):
+    """`url_env` names the environment variable that holds a Postgres URL; without it, SQLite in the data directory."""
+
+    url_env: str | None = None
+
+
+class TemporalSettings(Strict):
+    """The embedded server unless an address is given; TLS and keys come from the standard TEMPORAL_* environment."""
+
+    address: str | None = None
+    namespace: str = "default"
+    task_queue: str = "placet"
+
+
+class MailSettings(Strict):
+    """`stored`: mails are kept and read in the product. `smtp`: they are also sent."""
+
+    transport: Literal["stored", "smtp"] = "stored"
+    smtp: SmtpSettings | None = None
+
+
+class Settings(Strict):
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    temporal: TemporalSettings = TemporalSettings()
+    mail: MailSettings = MailSettings()
+    calendar: BusinessCalendar = BusinessCalendar()
+    patience: Patience = Patience()
+    policy: dict[str, dict[str, Any]] = {}
+
+
+def load(path: Path | None, catalogue: Sequence[Entry]) -> Settings:
+    """Read and check the settings against the catalogue's policies."""
+    raw: dict[str, Any] = {}
+    if path is not None:
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} is not valid TOML: {error}") from error
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        raise SettingsError(_told(error, path, "")) from error
+    for part, model in (("calendar", BusinessCalendar), ("patience", Patience)):
+        _no_unknown(raw.get(part, {}), model, part)
+    kinds = {entry.kind: entry for entry in catalogue}
+    for kind in settings.policy:
+        if kind not in kinds:
+            known = ", ".join(sorted(kinds))
+            raise SettingsError(f"[policy.{kind}]: there is no such workflow; there are: {known}")
+        policy_of(settings, kinds[kind])
+    return settings
+
+
+def policy_of(settings: Settings, entry: Entry) -> dict[str, Any]:
+    """The effective policy of a workflow, as it is frozen into a case that opens now."""
+    given = settings.policy.get(entry.kind, {})
+    _no_unknown(given, entry.policy, f"policy.{entry.kind}")
+    try:
+        return entry.policy.model_validate(given).model_dump(mode="json")
+    except ValidationError as error:
+        raise SettingsError(_told(error, None, f"policy.{entry.kind}.")) from error
+
+
+def effective(settings: Settings, catalogue: Sequence[Entry]) -> dict[str, Any]:
+    """Everything as it is in force, for `placet config`."""
+    shown = settings.model_dump(mode="json")
+    shown["policy"] = {entry.kind: policy_of(settings, entry) for entry in catalogue}
+    return shown
+
+
+def secret_of(environment: Mapping[str, str], name: str) -> str:
+    """The secret in this environment variable; the value itself is never shown."""
+    value = environment.get(name, "")
+    if not value:
+        raise SettingsError(f"the environment variable {name} is not set")
+    return value
+
+
+def _no_unknown(given: Mapping[str, Any], model: type[BaseModel], where: str) -> None:
+    unknown = sorted(set(given) - set(model.model_fields))
+    if unknown:
+        known = ", ".join(sorted(model.model_fields)) or "none"
+        raise SettingsError(f"[{where}] {unknown[0]}: there is no such key; there are: {known}")
+
+
+def _told(error: ValidationError, path: Path | None, prefix: str) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = prefix + ".".join(map(str, first["loc"]))
+    message = (
+        "there is no such key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    )
+    return f"{f'{path}: ' if path else ''}{key}: {message}"

@@ -1,0 +1,31 @@
+"""Finds what should have moved by itself and has not, and takes the checkpoints of the audit log."""
+
+import asyncio
+import logging
+
+from placet.store import audit, course
+from placet.store.engine import Store, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class Sweeper:
+    def __init__(self, store: Store, every_seconds: float = 5.0, checkpoint_every: int = 12) -> None:
+        self._store = store
+        self._every = every_seconds
+        self._checkpoint_every = checkpoint_every
+
+    async def run(self) -> None:
+        """Sweep until cancelled; a checkpoint with every `checkpoint_every`th round."""
+        turn = 0
+        while True:
+            try:
+                woken = await self._store.write(course.sweep)
+                if woken:
+                    log.info("woke %d cases that had not moved", woken)
+                if turn % self._checkpoint_every == 0 and (point := await self._store.write(audit.take_checkpoint)):
+                    log.info("audit checkpoint %d: %s", point.number, point.hash)
+            except StoreUnavailable as error:
+                log.warning("sweeper: the database is not available: %s", error)
+            turn += 1
+            await asyncio.sleep(self._every)

@@ -1,0 +1,95 @@
+"""The one place where ports meet implementations."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from placet.connectors.blobs.port import BlobStore
+from placet.connectors.blobs.stored import StoredBlobs
+from placet.connectors.crm.port import Crm, CrmActivities
+from placet.connectors.crm.registry import PartnerRegistry
+from placet.connectors.drafting.port import Drafter, DraftingActivities
+from placet.connectors.drafting.stored import StoredDrafter
+from placet.connectors.mail.outbox import StoredOutbox
+from placet.connectors.mail.port import MailActivities, MailTransport, Outbox
+from placet.connectors.mail.smtp import SmtpMail
+from placet.connectors.mail.stored import StoredMail
+from placet.connectors.scoring.port import Scorer, ScoringActivities
+from placet.connectors.scoring.rules import RuleScorer
+from placet.durable.records import Records
+from placet.runtime.datadir import DataDir
+from placet.runtime.settings import Settings, SettingsError, secret_of
+from placet.store.clock import Clock
+from placet.store.engine import Store
+from placet.store.house import House
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Every outside capability, one field each; tests replace single ones."""
+
+    blobs: BlobStore
+    crm: Crm
+    drafts: Drafter
+    outbox: Outbox
+    scorer: Scorer
+
+
+def embedded_ports(store: Store) -> Ports:
+    blobs = StoredBlobs(store)
+    return Ports(
+        blobs=blobs,
+        crm=PartnerRegistry(store),
+        drafts=StoredDrafter(store, blobs),
+        outbox=StoredOutbox(store),
+        scorer=RuleScorer(),
+    )
+
+
+def activities(store: Store, ports: Ports) -> list[Callable[..., Any]]:
+    """Every activity that the worker serves."""
+    owners = (
+        Records(store),
+        CrmActivities(ports.crm),
+        DraftingActivities(ports.drafts),
+        MailActivities(ports.outbox),
+        ScoringActivities(ports.scorer),
+    )
+    return [
+        method
+        for owner in owners
+        for name in sorted(vars(type(owner)))
+        if hasattr(method := getattr(owner, name), "__temporal_activity_definition")
+    ]
+
+
+def database_url(settings: Settings, datadir: DataDir, environment: Mapping[str, str]) -> str:
+    if settings.database.url_env is None:
+        return f"sqlite:///{datadir.app_db}"
+    url = secret_of(environment, settings.database.url_env)
+    for scheme in ("postgresql://", "postgres://"):
+        url = url.replace(scheme, "postgresql+psycopg://", 1) if url.startswith(scheme) else url
+    if not url.startswith("postgresql+psycopg://"):
+        raise SettingsError(f"{settings.database.url_env} must hold a postgresql:// URL")
+    return url
+
+
+def open_store(
+    settings: Settings, datadir: DataDir, port: int, environment: Mapping[str, str], clock: Clock | None = None
+) -> Store:
+    base_url = settings.server.base_url or f"http://{settings.server.host}:{port}"
+    life = timedelta(days=settings.server.link_life_days)
+    house = House(base_url=base_url, secret=datadir.secret(), link_life=life)
+    return Store(database_url(settings, datadir, environment), house, clock)
+
+
+def mail_transport(settings: Settings, environment: Mapping[str, str]) -> MailTransport:
+    if settings.mail.transport == "stored":
+        return StoredMail()
+    if settings.mail.smtp is None:
+        raise SettingsError('[mail] transport = "smtp" needs a table [mail.smtp]')
+    try:
+        return SmtpMail(settings.mail.smtp, environment)
+    except ValueError as error:
+        raise SettingsError(f"[mail.smtp] {error}") from error

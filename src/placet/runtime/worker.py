@@ -1,0 +1,74 @@
+"""The worker process: runs the workflows and their steps, carries the outbox, delivers mail, sweeps."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from placet.connectors.mail.port import MailTransport
+from placet.durable.journaling import Journaling
+from placet.durable.workflow import Entry
+from placet.runtime.dispatcher import Dispatcher
+from placet.runtime.plugin import PlacetPlugin
+from placet.runtime.postman import Postman
+from placet.runtime.sweeper import Sweeper
+from placet.runtime.wiring import Ports, activities
+from placet.store.engine import Store
+
+GRACE = timedelta(seconds=30)
+
+
+def build(client: Client, store: Store, ports: Ports, catalogue: Sequence[Entry], task_queue: str) -> Worker:
+    """The Temporal worker, as it runs in production and in tests; the client brings the plugin's converter."""
+    return Worker(
+        client,
+        task_queue=task_queue,
+        activities=activities(store, ports),
+        interceptors=[Journaling(store)],
+        max_cached_workflows=5000,
+        max_concurrent_activities=50,
+        # Without it every deploy would cut running steps short and run them again.
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+async def serve(
+    client: Client,
+    store: Store,
+    ports: Ports,
+    transport: MailTransport,
+    catalogue: tuple[Entry, ...],
+    task_queue: str,
+    ready: asyncio.Event | None = None,
+) -> None:
+    """Serve until cancelled or told to stop by SIGTERM or SIGINT, then drain."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    chores = [
+        asyncio.create_task(Dispatcher(store, client, catalogue, task_queue, poll_seconds=1.0).run()),
+        asyncio.create_task(Postman(store, transport).run()),
+        asyncio.create_task(Sweeper(store).run()),
+    ]
+    try:
+        async with build(client, store, ports, catalogue, task_queue):
+            if ready is not None:
+                ready.set()
+            waiting = asyncio.create_task(stop.wait())
+            await asyncio.wait([waiting, *chores], return_when=asyncio.FIRST_COMPLETED)
+            for chore in chores:
+                if chore.done() and not chore.cancelled() and (error := chore.exception()):
+                    raise error
+    finally:
+        for chore in chores:
+            chore.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*chores, return_exceptions=True)
+
+
+__all__ = ["PlacetPlugin", "build", "serve"]
