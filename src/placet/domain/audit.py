@@ -36,7 +36,7 @@ def text_digest(salt: str, text: str) -> str:
 
 def stamp(at: datetime) -> str:
     """UTC, microseconds, one spelling on every database."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class AuditEvent(Durable):
@@ -109,68 +109,89 @@ def verify(lines: Iterable[Mapping[str, Any]], witnessed: str | None = None) -> 
     `lines` are JSON objects with a `type` of `event`, `text`, `erased` or `checkpoint`. `witnessed` is a checkpoint
     hash that was kept outside: it must appear, else the log was rewritten before it.
     """
-    problems: list[str] = []
-    heads: dict[str, AuditEvent] = {}
-    hashes: dict[tuple[str, int], str] = {}
-    promised: dict[tuple[str, int, str], str] = {}
-    texts = erased = 0
-    last = Checkpoint(number=0, at="", heads=(), prev=GENESIS, hash=GENESIS)
-    seen_checkpoints = {GENESIS}
+    log = _Log()
     for line in lines:
-        match line.get("type"):
-            case "event":
-                event = AuditEvent.model_validate(line)
-                before = heads.get(event.chain)
-                where = f"{event.chain} line {event.seq}"
-                if event.seq != (before.seq if before else 0) + 1:
-                    problems.append(f"{where}: lines are missing or out of order before it")
-                if event.prev != (before.hash if before else GENESIS):
-                    problems.append(f"{where}: does not follow the line before it")
-                if event.hash != line_hash(
-                    event.chain, event.seq, event.at, event.actor, event.action, event.detail, event.prev
-                ):
-                    problems.append(f"{where}: its content was changed")
-                for field, value in event.detail.items():
-                    if isinstance(value, dict) and set(value) == {"digest"}:
-                        promised[(event.chain, event.seq, field)] = value["digest"]
-                heads[event.chain] = event
-                hashes[(event.chain, event.seq)] = event.hash
-            case "text" | "erased":
-                place = (str(line["chain"]), int(line["seq"]), str(line["field"]))
-                expected = promised.pop(place, None)
-                where = f"{place[0]} line {place[1]}, {place[2]}"
-                if expected is None:
-                    problems.append(f"{where}: a text that no line speaks of")
-                elif line["type"] == "erased":
-                    erased += 1
-                elif text_digest(str(line["salt"]), str(line["text"])) != expected:
-                    problems.append(f"{where}: the text was changed")
-                texts += 1
-            case "checkpoint":
-                point = Checkpoint.model_validate(line)
-                if point.number != last.number + 1 or point.prev != last.hash:
-                    problems.append(f"checkpoint {point.number}: does not follow the one before it")
-                again = digest([point.number, point.at, [[h.chain, h.seq, h.hash] for h in point.heads], point.prev])
-                if again != point.hash:
-                    problems.append(f"checkpoint {point.number}: its content was changed")
-                problems.extend(
-                    f"checkpoint {point.number}: {head.chain} line {head.seq} is missing or differs"
-                    for head in point.heads
-                    if hashes.get((head.chain, head.seq)) != head.hash
-                )
-                seen_checkpoints.add(point.hash)
-                last = point
-            case other:
-                problems.append(f"a line of unknown type {other!r}")
-    problems.extend(f"{chain} line {seq}: the text of {field} is missing" for chain, seq, field in promised)
-    if witnessed is not None and witnessed not in seen_checkpoints:
+        try:
+            log.read(line)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            log.problems.append("a line that cannot be read")
+    problems = [*log.problems]
+    problems.extend(f"{chain} line {seq}: the text of {field} is missing" for chain, seq, field in log.promised)
+    if witnessed is not None and witnessed not in log.checkpoints:
         problems.append(f"the witnessed checkpoint {witnessed[:16]}… is not in this log")
     return Verification(
-        chains=len(heads),
-        events=len(hashes),
-        texts=texts,
-        erased=erased,
-        checkpoints=last.number,
-        last_checkpoint=last.hash,
+        chains=len(log.heads),
+        events=len(log.hashes),
+        texts=log.texts,
+        erased=log.erased,
+        checkpoints=log.last.number,
+        last_checkpoint=log.last.hash,
         problems=tuple(problems),
     )
+
+
+class _Log:
+    """What has been read of an export so far."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.heads: dict[str, AuditEvent] = {}
+        self.hashes: dict[tuple[str, int], str] = {}
+        self.promised: dict[tuple[str, int, str], str] = {}
+        self.texts = 0
+        self.erased = 0
+        self.last = Checkpoint(number=0, at="", heads=(), prev=GENESIS, hash=GENESIS)
+        self.checkpoints = {GENESIS}
+
+    def read(self, line: Mapping[str, Any]) -> None:
+        match line.get("type"):
+            case "event":
+                self._event(AuditEvent.model_validate(line))
+            case "text" | "erased":
+                self._text(line)
+            case "checkpoint":
+                self._checkpoint(Checkpoint.model_validate(line))
+            case other:
+                self.problems.append(f"a line of unknown type {other!r}")
+
+    def _event(self, event: AuditEvent) -> None:
+        before = self.heads.get(event.chain)
+        where = f"{event.chain} line {event.seq}"
+        if event.seq != (before.seq if before else 0) + 1:
+            self.problems.append(f"{where}: lines are missing or out of order before it")
+        if event.prev != (before.hash if before else GENESIS):
+            self.problems.append(f"{where}: does not follow the line before it")
+        own = line_hash(event.chain, event.seq, event.at, event.actor, event.action, event.detail, event.prev)
+        if event.hash != own:
+            self.problems.append(f"{where}: its content was changed")
+        for field, value in event.detail.items():
+            if isinstance(value, dict) and set(value) == {"digest"}:
+                self.promised[(event.chain, event.seq, field)] = value["digest"]
+        self.heads[event.chain] = event
+        self.hashes[(event.chain, event.seq)] = event.hash
+
+    def _text(self, line: Mapping[str, Any]) -> None:
+        place = (str(line["chain"]), int(line["seq"]), str(line["field"]))
+        expected = self.promised.pop(place, None)
+        where = f"{place[0]} line {place[1]}, {place[2]}"
+        if expected is None:
+            self.problems.append(f"{where}: a text that no line speaks of")
+        elif line["type"] == "erased":
+            self.erased += 1
+        elif text_digest(str(line["salt"]), str(line["text"])) != expected:
+            self.problems.append(f"{where}: the text was changed")
+        self.texts += 1
+
+    def _checkpoint(self, point: Checkpoint) -> None:
+        if point.number != self.last.number + 1 or point.prev != self.last.hash:
+            self.problems.append(f"checkpoint {point.number}: does not follow the one before it")
+        own = digest([point.number, point.at, [[head.chain, head.seq, head.hash] for head in point.heads], point.prev])
+        if own != point.hash:
+            self.problems.append(f"checkpoint {point.number}: its content was changed")
+        self.problems.extend(
+            f"checkpoint {point.number}: {head.chain} line {head.seq} is missing or differs"
+            for head in point.heads
+            if self.hashes.get((head.chain, head.seq)) != head.hash
+        )
+        self.checkpoints.add(point.hash)
+        self.last = point

@@ -46,7 +46,8 @@ class BusinessCalendar(Durable):
         day of `start`, in the calendar's zone; daylight saving is the zone's affair.
         """
         if not span.business_days:
-            return start + span.elapsed
+            # In UTC: adding to a zoned time would count on its wall clock, an hour off when daylight saving changes.
+            return start.astimezone(UTC) + span.elapsed
         day = start.astimezone(ZoneInfo(self.zone)).date()
         left = span.business_days
         while left:

@@ -8,7 +8,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-PATTERN = re.compile(r"(\d{1,6})(bd|[smhdw])")
+PATTERN = re.compile(r"([0-9]{1,6})(bd|[smhdw])")
 HELP = 'a length of time is a number and a unit: "30s", "15m", "24h", "14d", "2w", or "3bd" for business days'
 
 

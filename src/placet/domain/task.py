@@ -93,6 +93,18 @@ class TaskSpec(Durable):
     signal: str | None = None
     attention: bool = False
 
+    @model_validator(mode="after")
+    def _coherent(self) -> "TaskSpec":
+        names = [outcome.name for outcome in self.outcomes]
+        if not names or len(set(names)) != len(names):
+            raise ValueError("a task needs outcomes, each with a name of its own")
+        if not self.to:
+            raise ValueError("a task must be put to somebody")
+        spoken = {*self.comment_on, *self.form_on, *((self.silence,) if self.silence else ())}
+        if unknown := spoken - set(names):
+            raise ValueError(f"not an outcome of this task: {', '.join(sorted(unknown))}")
+        return self
+
 
 class Rung(Durable):
     action: RungAction
@@ -238,11 +250,13 @@ def decided(rules: TaskRules, progress: Progress) -> Outcome | None:
         needed = seats.needed if outcome.favourable else 1 if seats.veto else seats.total - seats.needed + 1
         if tally.get(outcome.name, 0) >= needed:
             return outcome
-    if progress.cast < seats.total:
+    left = seats.total - progress.cast
+    hopes = [tally.get(outcome.name, 0) + left for outcome in rules.outcomes if outcome.favourable]
+    against = [outcome for outcome in rules.outcomes if not outcome.favourable]
+    if left and (not against or max(hopes, default=seats.needed) >= seats.needed):
         return None
-    # All have answered and no outcome has enough: the most frequent unfavourable one, else the last that was offered.
-    against = [outcome for outcome in rules.outcomes if not outcome.favourable] or [rules.outcomes[-1]]
-    return max(against, key=lambda outcome: tally.get(outcome.name, 0))
+    # No outcome can have enough any more: the most frequent unfavourable one, else the last that was offered.
+    return max(against or [rules.outcomes[-1]], key=lambda outcome: tally.get(outcome.name, 0))
 
 
 def due_at(rules: TaskRules, progress: Progress) -> datetime | None:
@@ -272,5 +286,5 @@ def on_silence(rules: TaskRules, progress: Progress) -> Verdict | None:
         favourable=chosen.favourable if chosen else False,
         reason=Reason.SILENCE,
         at=deadline,
-        comment="Nobody answered in time.",
+        comment="Too few people answered in time." if progress.cast else "Nobody answered in time.",
     )

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -13,7 +14,6 @@ from placet.connectors.mail.port import MailTransport
 from placet.durable.journaling import Journaling
 from placet.durable.workflow import Entry
 from placet.runtime.dispatcher import Dispatcher
-from placet.runtime.plugin import PlacetPlugin
 from placet.runtime.postman import Postman
 from placet.runtime.sweeper import Sweeper
 from placet.runtime.wiring import Ports, activities
@@ -22,12 +22,18 @@ from placet.store.engine import Store
 GRACE = timedelta(seconds=30)
 
 
-def build(client: Client, store: Store, ports: Ports, catalogue: Sequence[Entry], task_queue: str) -> Worker:
-    """The Temporal worker, as it runs in production and in tests; the client brings the plugin's converter."""
+def build(
+    client: Client,
+    store: Store,
+    ports: Ports,
+    task_queue: str,
+    more_activities: Sequence[Callable[..., Any]] = (),
+) -> Worker:
+    """The Temporal worker, as it runs in production and in tests; the client's plugin brings the workflows."""
     return Worker(
         client,
         task_queue=task_queue,
-        activities=activities(store, ports),
+        activities=[*activities(store, ports), *more_activities],
         interceptors=[Journaling(store)],
         max_cached_workflows=5000,
         max_concurrent_activities=50,
@@ -56,7 +62,7 @@ async def serve(
         asyncio.create_task(Sweeper(store).run()),
     ]
     try:
-        async with build(client, store, ports, catalogue, task_queue):
+        async with build(client, store, ports, task_queue):
             if ready is not None:
                 ready.set()
             waiting = asyncio.create_task(stop.wait())
@@ -70,5 +76,3 @@ async def serve(
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*chores, return_exceptions=True)
 
-
-__all__ = ["PlacetPlugin", "build", "serve"]

@@ -7,11 +7,12 @@ are kept.
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import model_validator
 
 from placet.domain import task as rule
-from placet.domain.audit import REFUSED
+from placet.domain.audit import REFUSED, canonical
 from placet.domain.forms import Fault, faults
-from placet.domain.model import Durable
+from placet.domain.model import Durable, storable
 from placet.domain.people import Named, Person
 from placet.domain.task import Reason, Refusal, Standing, Verdict
 from placet.store import notices, people
@@ -19,6 +20,7 @@ from placet.store import tables as t
 from placet.store.audit import append
 from placet.store.decisions import (
     DELEGATED,
+    REASSIGNED,
     LockedDecision,
     NoSuchTask,
     add_candidates,
@@ -37,6 +39,12 @@ class Answer(Durable):
     comment: str = ""
     data: dict[str, Any] = {}
     subject_hash: str | None = None
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> "Answer":
+        if not storable([self.outcome, self.comment, self.data]):
+            raise ValueError("an answer is text and finite numbers, without NUL characters or very deep nesting")
+        return self
 
 
 class Receipt(Durable):
@@ -149,9 +157,7 @@ def delegate(tx: Tx, person: Person, task_id: str, to: str, comment: str = "") -
             return _refused(decision, person, "task.delegate", why)
         if why := _unfit(decision, person, to):
             return _refused(decision, person, "task.delegate", why)
-        own = t.exclusion.c.decision_id == decision.id
-        # Passing a task back lifts the bar that passing it on had put up.
-        tx.conn.execute(t.exclusion.delete().where(own, t.exclusion.c.person_id == to, t.exclusion.c.kind == DELEGATED))
+        _lift(decision, to)
         _strike(decision, person.id)
         barred = {
             "decision_id": decision.id,
@@ -163,8 +169,9 @@ def delegate(tx: Tx, person: Person, task_id: str, to: str, comment: str = "") -
         add_candidates(decision, (Named(person=to),), via=f"delegated by {person.id}")
         decision.case.audit(person.id, "task.delegated", {"task": decision.id, "to": to}, comment=comment)
         if mine.holds_claim:
-            tx.conn.execute(t.claim.insert().values(decision_id=decision.id, person_id=to, at=tx.now))
-        _tell(decision, to)
+            # Who holds a claim already keeps that one.
+            tx.insert_ignoring(t.claim, {"decision_id": decision.id, "person_id": to, "at": tx.now})
+        notices.passed_on(decision, to)
         return Counted(tally=decision.row["tally"])
 
 
@@ -178,9 +185,10 @@ def reassign(tx: Tx, by: Person, task_id: str, to: str, comment: str = "") -> Co
             return _refused(decision, by, "task.reassign", why)
         tx.conn.execute(t.candidate.update().where(t.candidate.c.decision_id == decision.id).values(live=False))
         tx.conn.execute(t.claim.delete().where(t.claim.c.decision_id == decision.id))
-        add_candidates(decision, (Named(person=to),), via=f"reassigned by {by.id}")
+        _lift(decision, to)
+        add_candidates(decision, (Named(person=to),), via=f"{REASSIGNED} by {by.id}")
         decision.case.audit(by.id, "task.reassigned", {"task": decision.id, "to": to}, comment=comment)
-        _tell(decision, to)
+        notices.passed_on(decision, to)
         return Counted(tally=decision.row["tally"])
 
 
@@ -232,7 +240,7 @@ def _count(decision: LockedDecision, person: Person, given: Answer, door: str) -
         "task.answered",
         {"task": decision.id, "outcome": given.outcome, "subject": subject, "door": door},
         comment=given.comment,
-        data=str(given.data) if given.data else "",
+        data=canonical(given.data).decode() if given.data else "",
     )
     tx.conn.execute(
         t.act.insert().values(
@@ -261,7 +269,9 @@ def _verdict(decision: LockedDecision, outcome: rule.Outcome, last: Answer) -> V
     tx = decision.case.tx
     a = t.act.c
     acts = tx.conn.execute(
-        sa.select(a.person_id, a.comment).where(a.decision_id == decision.id, a.outcome == outcome.name).order_by(a.at)
+        sa.select(a.person_id, a.comment, a.data)
+        .where(a.decision_id == decision.id, a.outcome == outcome.name)
+        .order_by(a.at, a.person_id)
     ).all()
     comments = "; ".join(act.comment for act in acts if act.comment)
     return Verdict(
@@ -271,17 +281,17 @@ def _verdict(decision: LockedDecision, outcome: rule.Outcome, last: Answer) -> V
         at=tx.now,
         by=tuple(act.person_id for act in acts),
         comment=comments[:MAX_COMMENT],
-        data=last.data,
+        data=last.data if last.outcome == outcome.name else acts[-1].data,
     )
 
 
 def _unfit(decision: LockedDecision, by: Person, to: str) -> Refusal | None:
     """Why a task cannot be passed to this person: the same separation of duties as for everybody."""
+    if by.external:
+        return Refusal(code="unfit-person", detail="People outside the organisation cannot pass tasks on.")
     target = people.find(decision.case.tx, to)
     if target is None or not target.active or target.external:
         return Refusal(code="unknown-person", detail="There is no such person in the organisation.", field="to")
-    if to == by.id and by.external:
-        return Refusal(code="unknown-person", detail="People outside cannot pass tasks on.", field="to")
     facts = standing(decision, target)
     x = t.exclusion.c
     barred = decision.case.tx.conn.execute(
@@ -296,16 +306,19 @@ def _unfit(decision: LockedDecision, by: Person, to: str) -> Refusal | None:
     return None
 
 
+def _lift(decision: LockedDecision, to: str) -> None:
+    """Putting a task back to somebody lifts the bar that passing it on had put up."""
+    x = t.exclusion.c
+    passed_on = (x.decision_id == decision.id) & (x.person_id == to) & (x.kind == DELEGATED)
+    decision.case.tx.conn.execute(t.exclusion.delete().where(passed_on))
+
+
 def _strike(decision: LockedDecision, person: str) -> None:
     tx = decision.case.tx
     c = t.candidate.c
     tx.conn.execute(t.candidate.update().where(c.decision_id == decision.id, c.person_id == person).values(live=False))
     mine = (t.claim.c.decision_id == decision.id) & (t.claim.c.person_id == person)
     tx.conn.execute(t.claim.delete().where(mine))
-
-
-def _tell(decision: LockedDecision, to: str) -> None:
-    notices.asked(decision, (Named(person=to),))
 
 
 def _refused(

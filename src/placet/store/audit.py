@@ -83,19 +83,29 @@ def take_checkpoint(tx: Tx) -> Checkpoint | None:
 
 
 def export(tx: Tx, case_id: str | None = None) -> Iterator[dict[str, Any]]:
-    """The log as JSON objects for `domain.audit.verify`: one case, or everything with all checkpoints."""
-    events = sa.select(t.audit).order_by(t.audit.c.chain, t.audit.c.seq)
-    texts = sa.select(t.audit_text).order_by(t.audit_text.c.chain, t.audit_text.c.seq, t.audit_text.c.field)
-    if case_id is not None:
-        events, texts = events.where(t.audit.c.chain == case_id), texts.where(t.audit_text.c.chain == case_id)
-    for row in tx.conn.execute(events):
-        yield {"type": "event"} | as_event(row).model_dump()
-    for row in tx.conn.execute(texts):
-        place = {"chain": row.chain, "seq": row.seq, "field": row.field}
-        yield place | ({"type": "erased"} if row.text is None else {"type": "text", "salt": row.salt, "text": row.text})
-    if case_id is None:
-        for row in tx.conn.execute(sa.select(t.checkpoint).order_by(t.checkpoint.c.number)):
-            yield {"type": "checkpoint"} | dict(row._mapping)
+    """The log as JSON objects for `domain.audit.verify`: one case, or everything with all checkpoints.
+
+    Whole also while others write: on Postgres each query sees a moment of its own, so lines and their texts come in
+    one query, and the checkpoints are read before the lines that they cover.
+    """
+    a, x = t.audit.c, t.audit_text.c
+    points = [] if case_id else tx.conn.execute(sa.select(t.checkpoint).order_by(t.checkpoint.c.number)).all()
+    query = (
+        sa.select(t.audit, x.field, x.salt, x.text)
+        .outerjoin_from(t.audit, t.audit_text, (x.chain == a.chain) & (x.seq == a.seq))
+        .order_by(a.chain, a.seq, x.field)
+    )
+    last = None
+    for row in tx.conn.execute(query.where(a.chain == case_id) if case_id else query):
+        if row.id != last:
+            yield {"type": "event"} | as_event(row).model_dump()
+        last = row.id
+        if row.field is not None:
+            place = {"chain": row.chain, "seq": row.seq, "field": row.field}
+            erased = row.text is None
+            yield place | ({"type": "erased"} if erased else {"type": "text", "salt": row.salt, "text": row.text})
+    for row in points:
+        yield {"type": "checkpoint"} | dict(row._mapping)
 
 
 def as_event(row: Any) -> AuditEvent:

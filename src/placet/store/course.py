@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from placet.domain.audit import GENESIS
+from placet.domain.audit import GENESIS, canonical
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Closing, Direction, Opening, Reply, Report
 from placet.domain.people import SYSTEM, Person
@@ -13,13 +13,15 @@ from placet.store import notices, outbox, signals
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted, audit_refusal
 from placet.store.cases import OPEN_STATES, CaseState, LockedCase, NoSuchCase, locked
-from placet.store.decisions import LockedDecision, open_task, open_tasks, settle, task_id, withdraw
+from placet.store.decisions import LockedDecision, open_task, open_tasks, reopen, settle, task_id, withdraw
 from placet.store.engine import Tx
 
 
 def report(tx: Tx, told: Report) -> Reply:
     """Take a workflow's report and answer how to go on. Idempotent by natural keys."""
-    # Signals carry acts of their own and lock their own case; they come first, as they arrived before this report.
+    # The case first, here as everywhere; a refused signal locks the chain of refused acts.
+    tx.conn.execute(sa.select(t.case.c.id).where(t.case.c.id == told.case_id).with_for_update())
+    # Signals carry acts of their own; they come first, as they arrived before this report.
     for note in told.signals:
         signals.admit(tx, told.case_id, note)
     try:
@@ -34,8 +36,11 @@ def report(tx: Tx, told: Report) -> Reply:
 
 def _reported(case: LockedCase, told: Report) -> Reply:
     tx = case.tx
-    if not _is_current_run(case, told.run_id):
+    if not _is_current_run(case, told):
         return Reply(direction=Direction.SUPERSEDED, why="A newer run of this case has taken over.")
+    if not case.is_open and told.closing is None:
+        # Said before the end, heard after it.
+        return Reply(direction=Direction.SUPERSEDED, why="This case has already ended.")
     if told.seen > case["progress"]:
         case["progress"] = told.seen
         case["state"] = CaseState.NEEDS_ATTENTION
@@ -59,6 +64,7 @@ def _reported(case: LockedCase, told: Report) -> Reply:
         for other in open_tasks(case):
             if other.id != keep:
                 withdraw(other, "The database was restored from an older copy.")
+        _settled_elsewhere(case, keep)
     state = told.state
     decision = None
     if told.ask is not None:
@@ -66,9 +72,12 @@ def _reported(case: LockedCase, told: Report) -> Reply:
         decision = open_task(case, told.ask.spec, told.ask.ordinal, calendar)
         if told.ask.spec.attention:
             state = CaseState.NEEDS_ATTENTION
+        if decision.row["state"] == "withdrawn":
+            reopen(decision)
         settle(decision)
     if case.is_open:
         case["state"] = state
+    outbox.seen(tx, case.id)
     if case.paused:
         return reply.model_copy(update={"direction": Direction.PAUSED})
     if decision is None:
@@ -84,19 +93,32 @@ def _reported(case: LockedCase, told: Report) -> Reply:
     return reply.model_copy(update={"next_in": wait})
 
 
-def _is_current_run(case: LockedCase, run_id: str) -> bool:
+def _is_current_run(case: LockedCase, told: Report) -> bool:
     """Whether this run speaks for the case; a run never seen before (an operator's reset) takes over."""
-    if case["run_id"] == run_id:
+    if case["run_id"] == told.run_id:
         return True
-    if run_id in case["past_runs"]:
+    if told.run_id in case["past_runs"]:
         return False
     if case["run_id"] is not None:
         case["past_runs"] = [*case["past_runs"], case["run_id"]]
         case.audit(SYSTEM, "case.run-replaced", {"runs": len(case["past_runs"]) + 1})
-        # The replacing run starts its own count.
-        case["progress"] = 0
-    case["run_id"] = run_id
+        if not case.is_open and told.closing is None:
+            _reopen(case)
+    case["run_id"] = told.run_id
     return True
+
+
+def _settled_elsewhere(case: LockedCase, keep: str) -> None:
+    """The sweep need not wake the case for verdicts that it has moved past."""
+    d = t.decision.c
+    past = (d.case_id == case.id) & (d.id != keep) & (d.state == "closed") & d.consumed_at.is_(None)
+    case.tx.conn.execute(t.decision.update().where(past).values(consumed_at=case.tx.now))
+
+
+def _reopen(case: LockedCase) -> None:
+    """An operator has reset a closed case to before its end: it lives once more."""
+    case["is_open"], case["closed_at"], case["outcome"] = True, None, None
+    case.audit(SYSTEM, "case.reopened")
 
 
 def _close(case: LockedCase, closing: Closing) -> None:
@@ -109,7 +131,8 @@ def _close(case: LockedCase, closing: Closing) -> None:
     case["outcome"] = closing.outcome
     case["closed_at"] = case.tx.now
     case["paused_at"] = None
-    case.audit(SYSTEM, f"case.{closing.state}", {"outcome": closing.outcome}, summary=closing.summary)
+    outcome = canonical(closing.outcome).decode()
+    case.audit(SYSTEM, f"case.{closing.state}", outcome=outcome, summary=closing.summary)
     notices.closed(case, closing.summary)
     case.tx.announce(f"case:{case.id}")
 
@@ -160,10 +183,11 @@ def resume(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCo
             return _refused(case, person, "case.resume", why)
         if not case.paused:
             return Counted()
-        stood = tx.now - case["paused_at"]
-        case["paused_at"] = None
+        paused_at, case["paused_at"] = case["paused_at"], None
+        stood = tx.now - paused_at
         for decision in open_tasks(case):
-            _shift(decision, stood)
+            # A task that opened during the pause stood still only since then.
+            _shift(decision, tx.now - max(paused_at, decision.row["opened_at"]))
         case.audit(person.id, "case.resumed", {"stood_seconds": stood.total_seconds()}, reason=reason)
         case.wake()
         return Counted()
@@ -217,24 +241,34 @@ def _refused(case: LockedCase, person: Person, attempt: str, why: Refusal) -> No
 
 
 def sweep(tx: Tx, grace: timedelta = timedelta(seconds=5), limit: int = 500) -> int:
-    """Wake every case that should have moved by itself and has not: lost wake-ups, missed timers. Returns how many."""
+    """Wake every case that should have moved by itself and has not: lost wake-ups, missed timers. Returns how many.
+
+    A case that stays where it is, is woken at doubling intervals: each wake-up adds to its history in the engine.
+    """
     now = tx.read_clock()
     d, c = t.decision.c, t.case.c
     still = c.is_open & c.paused_at.is_(None)
     query = (
-        sa.select(d.case_id)
+        sa.select(d.id, d.case_id, sa.func.coalesce(d.closed_at, d.next_at, type_=t.Instant).label("since"))
         .join_from(t.decision, t.case, d.case_id == c.id)
         .where(
             still,
+            d.quiet_until.is_(None) | (d.quiet_until <= now),
             ((d.state == "open") & (d.next_at < now - grace))
             | ((d.state == "closed") & d.consumed_at.is_(None) & (d.closed_at < now - grace)),
         )
         .limit(limit)
+        # A case that is locked is moving.
+        .with_for_update(of=t.case, skip_locked=True)
     )
-    late = set(tx.conn.execute(query).scalars())
-    for case_id in sorted(late):
+    late = tx.conn.execute(query).all()
+    for row in late:
+        quiet_until = now + max(grace, now - row.since)
+        tx.conn.execute(t.decision.update().where(d.id == row.id).values(quiet_until=quiet_until))
+    cases = sorted({row.case_id for row in late})
+    for case_id in cases:
         outbox.put(tx, case_id, "wake")
-    return len(late)
+    return len(cases)
 
 
 __all__ = ["OPEN_STATES", "cancel", "pause", "report", "resume", "sweep"]

@@ -20,7 +20,7 @@ from placet.store import tables as t
 from placet.store.cases import LockedCase, locked
 from placet.store.engine import Tx
 
-SEPARATION, DELEGATED = "separation", "delegated"
+SEPARATION, DELEGATED, REASSIGNED = "separation", "delegated", "reassigned"
 
 
 class NoSuchTask(Exception):
@@ -58,7 +58,7 @@ class LockedDecision:
         if due != self.row["due_at"]:
             mine = t.candidate.c.decision_id == self.id
             self.case.tx.conn.execute(t.candidate.update().where(mine).values(due_at=due))
-        self.save(due_at=due, next_at=following)
+        self.save(due_at=due, next_at=following, quiet_until=None)
 
 
 def progress_of(row: Mapping[Any, Any]) -> Progress:
@@ -119,6 +119,7 @@ def open_task(case: LockedCase, spec: TaskSpec, ordinal: int, calendar: Business
         "closed_at": None,
         "verdict": None,
         "consumed_at": None,
+        "quiet_until": None,
     }
     tx.conn.execute(t.decision.insert().values(row))
     decision = LockedDecision(case, row)
@@ -181,15 +182,16 @@ def settle(decision: LockedDecision) -> None:
     rungs = rule.rungs_due(rules, decision.progress, min(now, deadline) if deadline else now)
     over = deadline is not None and now >= deadline
     if rungs and not over:
+        # Those who are asked only now need no reminder yet.
+        if any(rung.action is RungAction.REMIND for rung in rungs):
+            notices.reminded(decision, decision.row["rung"] + len(rungs))
+            case.audit(SYSTEM, "task.reminded", {"task": decision.id})
         for rung in rungs:
             if rung.action is RungAction.ESCALATE:
                 add_candidates(decision, rung.to, via="escalation")
                 notices.asked(decision, rung.to, escalated=True)
                 to = [who.model_dump(mode="json") for who in rung.to]
                 case.audit(SYSTEM, "task.escalated", {"task": decision.id, "to": to, "at": rung.at.isoformat()})
-        if any(rung.action is RungAction.REMIND for rung in rungs):
-            notices.reminded(decision, decision.row["rung"] + len(rungs))
-            case.audit(SYSTEM, "task.reminded", {"task": decision.id})
         decision.save(rung=decision.row["rung"] + len(rungs))
         decision.refresh_times()
     if over and (silence := rule.on_silence(rules, decision.progress)):
@@ -200,7 +202,8 @@ def close(decision: LockedDecision, verdict: Verdict) -> None:
     """End the decision, once; the workflow is woken to act on it."""
     case, tx = decision.case, decision.case.tx
     state = "withdrawn" if verdict.reason is Reason.WITHDRAWN else "closed"
-    decision.save(state=state, closed_at=tx.now, next_at=None, verdict=verdict.model_dump(mode="json"))
+    end = {"closed_at": tx.now, "next_at": None, "quiet_until": None}
+    decision.save(state=state, verdict=verdict.model_dump(mode="json"), **end)
     tx.conn.execute(t.candidate.update().where(t.candidate.c.decision_id == decision.id).values(live=False))
     tx.conn.execute(t.claim.delete().where(t.claim.c.decision_id == decision.id))
     case.audit(
@@ -223,3 +226,17 @@ def withdraw(decision: LockedDecision, why: str) -> None:
     if decision.is_open:
         at: datetime = decision.case.tx.now
         close(decision, Verdict(outcome="withdrawn", favourable=False, reason=Reason.WITHDRAWN, at=at, comment=why))
+
+
+def reopen(decision: LockedDecision) -> None:
+    """Open a withdrawn decision again, because its case still waits for it; its clock stood still meanwhile."""
+    case, tx, c = decision.case, decision.case.tx, t.candidate.c
+    stood = (tx.now - decision.row["closed_at"]) // timedelta(microseconds=1)
+    shift = decision.row["shift_us"] + stood
+    decision.save(state="open", closed_at=None, verdict=None, consumed_at=None, shift_us=shift)
+    mine = c.decision_id == decision.id
+    # A reassignment had ended the candidacies before it.
+    last = sa.select(sa.func.max(c.id)).where(mine, c.via.startswith(REASSIGNED)).scalar_subquery()
+    tx.conn.execute(t.candidate.update().where(mine, c.id >= sa.func.coalesce(last, 0)).values(live=True))
+    decision.refresh_times()
+    case.audit(SYSTEM, "task.reopened", {"task": decision.id})

@@ -6,6 +6,7 @@ nothing else with it. Functions passed here do no I/O of their own.
 """
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -25,10 +26,13 @@ from placet.store.house import House
 
 Result = TypeVar("Result")
 
+log = logging.getLogger(__name__)
+
 GROUP = 200
 # Without a breath between groups, one writing process starves the other for seconds.
 BREATH_SECONDS = 0.001
 RETRIED_STATES = ("40001", "40P01")
+SQLITE_BUSY = 5
 
 
 class StoreUnavailable(Exception):
@@ -63,7 +67,9 @@ class Tx:
     def insert_ignoring(self, table: sa.Table, values: Mapping[str, Any]) -> bool:
         """Insert unless a row with the same key is there; whether it was inserted."""
         insert = postgresql.insert if self.on_postgres else sqlite.insert
-        return self.conn.execute(insert(table).values(dict(values)).on_conflict_do_nothing()).rowcount > 0
+        query = insert(table).values(dict(values)).on_conflict_do_nothing()
+        # Without the option an insert reports -1 on Postgres.
+        return self.conn.execute(query, execution_options={"preserve_rowcount": True}).rowcount > 0
 
     def announce(self, topic: str) -> None:
         """Wake this process's listeners of `topic` once the transaction is durable."""
@@ -126,7 +132,11 @@ class Store:
     def tell(self, topics: set[str]) -> None:
         for topic in topics:
             for callback in tuple(self._listeners.get(topic, ())):
-                callback()
+                try:
+                    callback()
+                except Exception:
+                    # The transaction is durable: a listener that fails must not make it look undone.
+                    log.exception("a listener of %s failed", topic)
 
     def _write_postgres(self, fn: Callable[[Tx], Result]) -> Result:
         for attempt in (1, 2, 3, 4):
@@ -169,20 +179,23 @@ class _GroupWriter:
         self._store = store
         self._calls: queue.SimpleQueue[tuple[Callable[[Tx], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._stopped = False
+        self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="placet-writer", daemon=True)
         self._thread.start()
 
     def submit(self, fn: Callable[[Tx], Result]) -> "Future[Result]":
         future: Future[Result] = Future()
-        if self._stopped:
-            future.set_exception(StoreUnavailable("the store is closed"))
-        else:
-            self._calls.put((fn, future))
+        with self._gate:
+            if not self._stopped:
+                self._calls.put((fn, future))
+                return future
+        future.set_exception(StoreUnavailable("the store is closed"))
         return future
 
     def stop(self) -> None:
-        self._stopped = True
-        self._calls.put(None)
+        with self._gate:
+            self._stopped = True
+            self._calls.put(None)
         self._thread.join()
         self._engine.dispose()
 
@@ -206,20 +219,17 @@ class _GroupWriter:
         try:
             self._in_one_transaction(alive)
         except Exception as error:
-            if len(alive) == 1:
-                _, future = alive[0]
-                why = StoreUnavailable(str(error.orig if isinstance(error, DBAPIError) else error))
-                why.__cause__ = error
-                future.set_exception(why)
+            # When another process holds the file, no call is at fault and trying each would wait for each.
+            if len(alive) == 1 or _code(error) == SQLITE_BUSY:
+                for _, future in alive:
+                    future.set_exception(_unavailable(error))
                 return
             # Nothing of the group was kept: each call gets a transaction of its own.
             for fn, future in alive:
                 try:
                     self._in_one_transaction([(fn, future)])
                 except Exception as alone:
-                    why = StoreUnavailable(str(alone))
-                    why.__cause__ = alone
-                    future.set_exception(why)
+                    future.set_exception(_unavailable(alone))
 
     def _in_one_transaction(self, calls: list[tuple[Callable[[Tx], Any], "Future[Any]"]]) -> None:
         """Commit all of them, then answer; an error of the database itself leaves every future untouched."""
@@ -245,3 +255,16 @@ class _GroupWriter:
                 future.set_exception(failure)
             else:
                 future.set_result(outcome)
+
+
+def _code(error: Exception) -> int | None:
+    """The primary SQLite error code, without its extension."""
+    code = getattr(error.orig, "sqlite_errorcode", None) if isinstance(error, DBAPIError) else None
+    return code & 0xFF if isinstance(code, int) else None
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    """The driver's words only: the statement and its values are nobody's business."""
+    why = StoreUnavailable(str(error.orig if isinstance(error, DBAPIError) else error))
+    why.__cause__ = error
+    return why

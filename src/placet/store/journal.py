@@ -66,7 +66,8 @@ def finish(tx: Tx, step: Step, state: StepState, result: Any = None, error: str 
     """Write the result. A finished undo marks its step as compensated."""
     with locked(tx, step.case_id) as case:
         row = tx.conn.execute(sa.select(t.step.c.state, t.step.c.attempts).where(_is(step))).one_or_none()
-        if row is None or row.state in (StepState.DONE, StepState.COMPENSATED):
+        told_before = row is not None and row.state == state is StepState.FAILED
+        if row is None or told_before or row.state in (StepState.DONE, StepState.COMPENSATED):
             return
         values = {"state": state, "result": result, "error": error, "finished_at": tx.now}
         tx.conn.execute(t.step.update().where(_is(step)).values(values))

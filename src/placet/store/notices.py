@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from placet.domain.explain import in_full
-from placet.domain.people import Audience
+from placet.domain.people import Audience, Named
 from placet.domain.task import Verdict, due_at
 from placet.store import people
 from placet.store import tables as t
@@ -40,14 +40,23 @@ def queue(tx: Tx, key: str, to: tuple[str, str, str], subject: str, text: str, c
 def asked(decision: "LockedDecision", to: Iterable[Audience], escalated: bool = False) -> None:
     """Tell everybody who is asked, and may answer; people outside get their signed link."""
     case, tx = decision.case, decision.case.tx
-    barred = _without(tx, t.exclusion, decision.id)
-    why = "Nobody has answered yet, so this comes to you.\n\n" if escalated else ""
+    barred = _without(tx, t.exclusion, decision.id) | _without(tx, t.act, decision.id)
+    why = "This has waited for an answer, so it comes to you as well.\n\n" if escalated else ""
     for person, name, email, external in people.addressees(tx, to, case["scope"]):
         if person in barred:
             continue
         text = f"Hello {name},\n\n{why}{_request(decision, person, external)}"
         key = f"{decision.id}/{'escalated' if escalated else 'asked'}/{person}"
         queue(tx, key, (person, name, email), f"{decision.rules.title}: {case['title']}", text, case.id)
+
+
+def passed_on(decision: "LockedDecision", to: str) -> None:
+    """Tell somebody to whom a task was delegated or reassigned, every time it is."""
+    case = decision.case
+    for person, name, email, external in people.addressees(case.tx, (Named(person=to),), case["scope"]):
+        text = f"Hello {name},\n\nThis was passed on to you.\n\n{_request(decision, person, external)}"
+        key = f"{decision.id}/passed-on-{case['audit_seq']}/{person}"
+        queue(case.tx, key, (person, name, email), f"{decision.rules.title}: {case['title']}", text, case.id)
 
 
 def reminded(decision: "LockedDecision", rung: int) -> None:

@@ -16,7 +16,8 @@ CLAIM_SECONDS = 15
 
 
 def put(tx: Tx, case_id: str, action: str) -> None:
-    values = {"case_id": case_id, "action": action, "created_at": tx.now, "next_at": tx.now, "attempts": 0}
+    # Due at once, whatever the clock says: a case's time can be ahead of a clock that was set back.
+    values = {"case_id": case_id, "action": action, "created_at": tx.now, "next_at": t.EPOCH, "attempts": 0}
     tx.insert_ignoring(t.outbox, values)
     tx.announce("outbox")
 
@@ -51,6 +52,12 @@ def claim(tx: Tx, limit: int = 100) -> list[dict[str, Any]]:
 
 def done(tx: Tx, ids: list[int]) -> None:
     tx.conn.execute(t.outbox.delete().where(t.outbox.c.id.in_(ids)))
+
+
+def seen(tx: Tx, case_id: str) -> None:
+    """Drop the wake-up that has not left yet: the workflow is looking right now."""
+    o = t.outbox.c
+    tx.conn.execute(t.outbox.delete().where(o.case_id == case_id, o.action == "wake", o.claimed_at.is_(None)))
 
 
 def postpone(tx: Tx, row_id: int, seconds: float) -> None:

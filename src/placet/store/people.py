@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from placet.domain.audit import REGISTRY
-from placet.domain.people import EVERYWHERE, Audience, External, Grant, Named, Person, Role
+from placet.domain.people import EVERYWHERE, SYSTEM, Audience, External, Grant, Named, Person, Role
 from placet.store import tables as t
 from placet.store.audit import append
 from placet.store.engine import Tx
@@ -88,9 +88,11 @@ def issue_token(tx: Tx, actor: str, person_id: str, label: str, token: str | Non
 
 def admit_external(tx: Tx, who: External) -> None:
     """Make somebody outside known, so that acts and mails have an address; gives no rights and no token."""
-    known = tx.conn.execute(sa.select(t.person.c.id).where(t.person.c.id == who.person)).first()
-    if known is None:
-        add(tx, "placet", who.person, who.name, who.email.strip().lower(), (), external=True)
+    email = who.email.strip().lower()
+    row = {"id": who.person, "name": who.name, "email": email, "external": True, "active": True, "created_at": tx.now}
+    # Two cases may admit the same person at the same moment.
+    if tx.insert_ignoring(t.person, row):
+        append(tx, REGISTRY, SYSTEM, "person.added", {"person": who.person, "grants": []}, name=who.name, email=email)
 
 
 def holders(role: str, scope: str) -> sa.ColumnElement[bool]:

@@ -9,6 +9,8 @@ from placet.store import tables as t
 
 def visible_cases(person: Person) -> sa.ColumnElement[bool]:
     """The condition on `case_` for this person: involved in it, coordinating its scope, or seeing all."""
+    if not person.active:
+        return sa.false()
     if not person.external and any(person.holds_any(role) for role in SEES_ALL):
         return sa.true()
     involved = t.case.c.id.in_(sa.select(t.case_party.c.case_id).where(t.case_party.c.person_id == person.id))

@@ -34,7 +34,8 @@ def admit(tx: Tx, case_id: str, note: SignalNote) -> None:
     """Hand a signal to the same transaction as every other door; whatever is wrong with it is audited, never raised."""
     code, actor = _admitted(tx, case_id, note)
     if code:
-        acts.audit_refusal(tx, actor, "signal", code, {"case": case_id, "signal": note.name[:100]})
+        name = "".join(letter for letter in note.name[:100] if letter.isprintable())
+        acts.audit_refusal(tx, actor, "signal", code, {"case": case_id, "signal": name})
 
 
 def _admitted(tx: Tx, case_id: str, note: SignalNote) -> tuple[str | None, str]:
@@ -43,12 +44,12 @@ def _admitted(tx: Tx, case_id: str, note: SignalNote) -> tuple[str | None, str]:
         return "unreadable", "@signal"
     try:
         given = json.loads(note.payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "unreadable", "@signal"
     if not isinstance(given, dict):
         return "unreadable", "@signal"
     token = given.get("token")
-    if not isinstance(token, str):
+    if not isinstance(token, str) or not token.isascii():
         return "no-token", "@signal"
     row = tx.conn.execute(sa.select(t.signal_token).where(t.signal_token.c.hash == _hashed(token))).one_or_none()
     if row is None:
@@ -86,7 +87,10 @@ def _answer_of(given: dict[str, Any]) -> acts.Answer | None:
     data = given.get("data")
     if data is None:
         data = {key: value for key, value in given.items() if key in ("documents",)}
-    return acts.Answer(outcome=outcome, comment=comment, data=data) if isinstance(data, dict) else None
+    try:
+        return acts.Answer(outcome=outcome, comment=comment, data=data)
+    except ValueError:
+        return None
 
 
 def _hashed(token: str) -> str:

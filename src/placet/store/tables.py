@@ -149,6 +149,8 @@ decision = sa.Table(
     sa.Column("closed_at", Instant),
     sa.Column("verdict", _json()),
     sa.Column("consumed_at", Instant),
+    # The sweep leaves the case alone until then: waking a case that cannot move must not fill its history.
+    sa.Column("quiet_until", Instant),
     sa.UniqueConstraint("case_id", "name", "ordinal"),
     sa.Index(
         "ix_decision_next_at",
@@ -239,7 +241,8 @@ audit = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("action", sa.Text, nullable=False),
-    sa.Column("detail", _json(), nullable=False),
+    # JSON, not JSONB: the hash is over the numbers as they were written.
+    sa.Column("detail", sa.JSON(none_as_null=True), nullable=False),
     sa.Column("prev", sa.Text, nullable=False),
     sa.Column("hash", sa.Text, nullable=False),
     sa.UniqueConstraint("chain", "seq"),

@@ -1,0 +1,63 @@
+"""The HTTP application: routers over the control layer, and nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from placet.api import cases, errors, events, messages, people, service, tasks, workflows
+from placet.api.events import Streams
+from placet.api.frame import BodyLimit, Frame
+from placet.api.metrics import Metrics, Timed
+from placet.control.control import Control
+from placet.web import links
+
+
+def create_app(
+    control: Control,
+    engine_status: service.EngineStatus,
+    *,
+    poll_seconds: float = 1.0,
+    heartbeat_seconds: float = 15.0,
+) -> FastAPI:
+    """The application. Call `close_streams` when the server is asked to stop: it waits for open streams otherwise."""
+    metrics = Metrics()
+    control.door.on_act = metrics.act
+    streams = Streams(poll_seconds, heartbeat_seconds)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            streams.close()
+
+    app = FastAPI(
+        title="Placet",
+        summary="Durable decisions.",
+        version=version("placet"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        lifespan=lifespan,
+    )
+    app.state.control = control
+    app.state.engine_status = engine_status
+    app.state.metrics = metrics
+    app.state.streams = streams
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Timed, metrics=metrics)
+    app.add_middleware(Frame)
+    errors.install(app)
+    for part in (people, workflows, cases, tasks, messages, events, service):
+        app.include_router(part.router)
+    links.install(app, control)
+    return app
+
+
+def close_streams(app: FastAPI) -> None:
+    """End the live streams; call it in the event loop of the server."""
+    streams: Streams = app.state.streams
+    streams.close()

@@ -1,0 +1,54 @@
+"""People, their grants and tokens."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request
+from fastapi.responses import JSONResponse
+
+from placet.api.callers import Caller, Doors, Key, answered
+from placet.api.errors import DOCUMENTED
+from placet.control.errors import Problem
+from placet.control.people import NewToken
+from placet.control.roster import GivenGrants, NewPerson
+from placet.control.views import ImportView, MeView, PersonView, TokenView
+
+router = APIRouter(prefix="/api/v1", tags=["people"], responses=DOCUMENTED)
+
+UNLABELLED = NewToken()
+CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}, "required": True}
+
+
+@router.get("/me")
+async def me(control: Doors, caller: Caller) -> MeView:
+    """Who I am, and what I may do."""
+    return control.people.me(caller)
+
+
+@router.post("/people", status_code=201, response_model=PersonView)
+async def add_person(control: Doors, caller: Caller, key: Key, given: NewPerson) -> JSONResponse:
+    """Add somebody. The same content again gives 200."""
+    return answered(await control.people.add(caller, given, key))
+
+
+@router.post("/people/import", response_model=ImportView, openapi_extra={"requestBody": CSV})
+async def import_people(control: Doors, caller: Caller, key: Key, request: Request) -> JSONResponse:
+    """Add everybody in a CSV file (`id,name,email,grants`; grants like `legal@deals;member`), or nobody."""
+    try:
+        text = (await request.body()).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem("bad-import", "The file is not UTF-8; save it as UTF-8 and send it again.") from error
+    return answered(await control.people.load(caller, text, key))
+
+
+@router.put("/people/{person_id}/grants", response_model=PersonView)
+async def set_grants(control: Doors, caller: Caller, key: Key, person_id: str, given: GivenGrants) -> JSONResponse:
+    """Replace all grants of a person."""
+    return answered(await control.people.set_grants(caller, person_id, given, key))
+
+
+@router.post("/people/{person_id}/tokens", status_code=201, response_model=TokenView)
+async def issue_token(
+    control: Doors, caller: Caller, key: Key, person_id: str, given: Annotated[NewToken, Body()] = UNLABELLED
+) -> JSONResponse:
+    """A new bearer token, shown only here."""
+    return answered(await control.people.issue_token(caller, person_id, given, key))

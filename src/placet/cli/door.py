@@ -1,0 +1,135 @@
+"""How the command line reaches Placet: a running instance over HTTP, or the same API inside this process."""
+
+import asyncio
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+DEFAULT_DATA = ".placet"
+
+
+class Refused(click.ClickException):
+    """The API said no; the text is its own, with the field at fault."""
+
+    def __init__(self, problem: dict[str, Any], as_json: bool) -> None:
+        field = f" ({problem['field']})" if problem.get("field") else ""
+        lines = [f"{problem.get('detail') or problem.get('title')}{field} [{problem.get('code', 'error')}]"]
+        lines += [f"  {fault['pointer']}: {fault['detail']}" for fault in problem.get("errors", ())]
+        super().__init__(json.dumps(problem, indent=2) if as_json else "\n".join(lines))
+        self.exit_code = 4 if problem.get("status", 400) < 500 else 5
+
+
+@dataclass
+class Door:
+    """One connection, chosen once: `url` and `token`, or the data directory of an installation on this machine."""
+
+    url: str | None
+    token: str | None
+    data: Path
+    config: Path | None
+    as_json: bool
+
+    def call(self, method: str, path: str, body: Any = None, key: str | None = None, **params: Any) -> Any:
+        """Call the API; returns the decoded JSON, raises Refused or a plain error that says what to do."""
+        return asyncio.run(self._call(method, path, body, key, {k: v for k, v in params.items() if v is not None}))
+
+    async def _call(self, method: str, path: str, body: Any, key: str | None, params: dict[str, Any]) -> Any:
+        import httpx2
+
+        url, token = self._target()
+        headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
+        csv = body if isinstance(body, str) else None
+        if csv is not None:
+            headers["Content-Type"] = "text/csv"
+        given: dict[str, Any] = {"params": params, "headers": headers}
+        given |= {"content": csv} if csv is not None else {"json": body}
+        if url is not None:
+            try:
+                async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
+                    return self._read(await client.request(method, path, **given))
+            except httpx2.TransportError as error:
+                raise click.ClickException(f"cannot reach {url}: {error}. Is `placet up` running?") from error
+        async with (
+            _inside(self.data, self.config) as transport,
+            httpx2.AsyncClient(transport=transport, base_url="http://placet") as client,
+        ):
+            return self._read(await client.request(method, path, **given))
+
+    def _target(self) -> tuple[str | None, str]:
+        if self.url is not None:
+            if not self.token:
+                raise click.UsageError("--url needs a token: set PLACET_TOKEN.")
+            return self.url, self.token
+        from placet.runtime.datadir import DataDir
+
+        if not self.data.is_dir():
+            raise click.UsageError(
+                f"There is no installation in {self.data}. Start one with `placet up`, or give --data or --url."
+            )
+        datadir = DataDir(self.data)
+        token = self.token or datadir.admin_token(os.environ)[0]
+        running = datadir.read_runtime()
+        return (str(running["url"]) if running else None), token
+
+    def _read(self, answer: Any) -> Any:
+        if answer.status_code >= 400:
+            try:
+                problem = answer.json()
+            except ValueError:
+                problem = {"title": f"HTTP {answer.status_code}", "status": answer.status_code}
+            raise Refused(problem, self.as_json)
+        return answer.json() if answer.content else None
+
+    def show(self, value: Any, human: str) -> None:
+        """Print JSON for scripts, or the human form."""
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False) if self.as_json else human)
+
+
+class _inside:
+    """The API in this process, over the files of an installation that is not running; Temporal hears of it later."""
+
+    def __init__(self, data: Path, config: Path | None) -> None:
+        self._data = data
+        self._config = config
+
+    async def __aenter__(self) -> Any:
+        import httpx2
+
+        from placet.api.app import create_app
+        from placet.runtime.datadir import DataDir
+        from placet.runtime.processes import Place, control_of, prepare
+        from placet.runtime.wiring import open_store
+
+        place = Place(DataDir(self._data), 8400, 8401, self._config, os.environ)
+        await asyncio.to_thread(prepare, place)
+        settings = place.settings()
+        self._store = open_store(settings, place.datadir, place.port, place.environment)
+
+        async def down() -> dict[str, Any]:
+            return {"engine": "down"}
+
+        return httpx2.ASGITransport(create_app(control_of(self._store, settings), engine_status=down))
+
+    async def __aexit__(self, *error: object) -> None:
+        self._store.close()
+
+
+def table(rows: list[dict[str, Any]], columns: list[tuple[str, str]], empty: str) -> str:
+    """Rows as aligned columns: `columns` are (key, heading)."""
+    if not rows:
+        return empty
+    cells = [[heading for _, heading in columns], *([_cell(row.get(key)) for key, _ in columns] for row in rows)]
+    widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,71 @@
+"""People, their grants, tokens and mails, from the command line."""
+
+from typing import TextIO
+
+import click
+
+from placet.cli.door import Door, table
+
+
+def _grants(given: tuple[str, ...]) -> list[dict[str, str]]:
+    """`legal@deals` or `member` -> grants."""
+    parsed = []
+    for text in given:
+        role, _, scope = text.partition("@")
+        parsed.append({"role": role} | ({"scope": scope} if scope else {}))
+    return parsed
+
+
+@click.group()
+def person() -> None:
+    """Add people, grant roles, issue tokens (administrators)."""
+
+
+@person.command("add")
+@click.argument("person_id")
+@click.option("--name", required=True)
+@click.option("--email", required=True)
+@click.option("--grant", "grants", multiple=True, metavar="ROLE[@SCOPE]", help="May be given several times.")
+@click.pass_obj
+def add(door: Door, person_id: str, name: str, email: str, grants: tuple[str, ...]) -> None:
+    """Add somebody."""
+    body = {"id": person_id, "name": name, "email": email, "grants": _grants(grants)}
+    door.show(door.call("POST", "/api/v1/people", body), f"added: {person_id}")
+
+
+@person.command("grant")
+@click.argument("person_id")
+@click.argument("grants", nargs=-1, metavar="[ROLE[@SCOPE]]...")
+@click.pass_obj
+def grant(door: Door, person_id: str, grants: tuple[str, ...]) -> None:
+    """Set all the grants of a person, in place of the earlier ones."""
+    found = door.call("PUT", f"/api/v1/people/{person_id}/grants", {"grants": _grants(grants)})
+    door.show(found, f"{person_id}: {', '.join(grants) or 'no grants'}")
+
+
+@person.command("token")
+@click.argument("person_id")
+@click.pass_obj
+def token(door: Door, person_id: str) -> None:
+    """Issue a bearer token; it is shown once."""
+    found = door.call("POST", f"/api/v1/people/{person_id}/tokens", {})
+    door.show(found, found["token"])
+
+
+@person.command("import")
+@click.argument("file", type=click.File(encoding="utf-8"), metavar="PEOPLE.csv")
+@click.pass_obj
+def import_people(door: Door, file: TextIO) -> None:
+    """Add many people from a CSV file with the columns id, name, email, grants; all of them or none."""
+    found = door.call("POST", "/api/v1/people/import", file.read())
+    door.show(found, f"{len(found['items'])} people")
+
+
+@click.command()
+@click.option("--all", "everybody", is_flag=True, help="Everybody's (administrators).")
+@click.pass_obj
+def mail(door: Door, everybody: bool) -> None:
+    """Read the mails that Placet wrote to you, newest first."""
+    found = door.call("GET", "/api/v1/messages", all="true" if everybody else None)
+    columns = [("created_at", "AT"), ("to", "TO"), ("subject", "SUBJECT"), ("state", "STATE")]
+    door.show(found, table(found["items"], columns, "No mail."))

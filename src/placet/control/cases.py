@@ -1,0 +1,158 @@
+"""Cases: the list, one case, its audit lines, and the acts that steer a whole case."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import sqlalchemy as sa
+from pydantic import Field
+
+from placet.control import cursor, reading
+from placet.control.door import Done, Door, Once, forbidden
+from placet.control.errors import Problem, found, not_found, uncounted
+from placet.control.sent import Because, OneLine, Paging
+from placet.control.views import CaseLine, CaseView, EventView, Page, StepLine
+from placet.domain.access import Action, permitted
+from placet.domain.people import Person
+from placet.store import course
+from placet.store import tables as t
+from placet.store.acts import Counted, NotCounted
+from placet.store.cases import CaseState
+from placet.store.engine import Tx
+from placet.store.sight import visible_cases
+
+Steering = Callable[[Tx, Person, str, str], Counted | NotCounted]
+
+
+class CaseFilter(Paging):
+    """Which cases: of a kind, a state (or all `open` or `closed` ones), a scope, with `q` in the title."""
+
+    kind: OneLine | None = Field(default=None, max_length=100)
+    state: CaseState | Literal["open", "closed"] | None = None
+    scope: OneLine | None = Field(default=None, max_length=64)
+    q: OneLine | None = Field(default=None, max_length=200)
+
+
+class Cases:
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def listed(self, person: Person, which: CaseFilter) -> Page[CaseLine]:
+        """What this person may see, newest first."""
+        c = t.case.c
+        query = sa.select(t.case).where(visible_cases(person)).order_by(c.opened_at.desc(), c.id.desc())
+        if which.kind is not None:
+            query = query.where(c.kind == which.kind)
+        if which.scope is not None:
+            query = query.where(c.scope == which.scope)
+        if which.state in ("open", "closed"):
+            query = query.where(c.is_open if which.state == "open" else ~c.is_open)
+        elif which.state is not None:
+            query = query.where(c.state == which.state)
+        if which.q:
+            query = query.where(c.title.icontains(which.q, autoescape=True))
+        if which.cursor is not None:
+            at, last = cursor.decode(which.cursor, int, str)
+            query = query.where(sa.tuple_(c.opened_at, c.id) < sa.tuple_(_bound(cursor.moment(at)), sa.literal(last)))
+
+        def look(tx: Tx, check: reading.Check) -> Page[CaseLine]:
+            rows = tx.conn.execute(query.limit(which.limit + 1)).mappings().all()
+            shown = rows[: which.limit]
+            ids = [row["id"] for row in shown if row["is_open"]]
+            check(tx, ids)
+            waiting = reading.by_case(reading.tasks(tx, reading.open_in(ids))) if ids else {}
+            lines = [reading.case_line(row, waiting.get(row["id"], ()), tx.now) for row in shown]
+            more = len(rows) > which.limit
+            following = cursor.encode(cursor.micros(shown[-1]["opened_at"]), shown[-1]["id"]) if more else None
+            return Page(items=lines, next_cursor=following)
+
+        return await self._door.read_settled(look)
+
+    async def get(self, person: Person, case_id: str) -> CaseView:
+        def look(tx: Tx, check: reading.Check) -> CaseView | None:
+            row = reading.seen_case(tx, person, case_id)
+            if row is None:
+                return None
+            check(tx, [case_id])
+            tasks = reading.tasks(tx, t.decision.c.case_id == case_id)
+            s = t.step
+            steps = tx.conn.execute(sa.select(s).where(s.c.case_id == case_id).order_by(s.c.planned_at, s.c.ordinal))
+            return CaseView(
+                **reading.case_line(row, tasks, tx.now).model_dump(),
+                request=row["opening"]["request"],
+                can_manage=permitted(person, Action.MANAGE_CASE, row["scope"]),
+                tasks=[reading.task_line(task) for task in tasks],
+                steps=[StepLine.model_validate(step, from_attributes=True) for step in steps],
+            )
+
+        return found(await self._door.read_settled(look))
+
+    async def events(self, person: Person, case_id: str, page: Paging) -> Page[EventView]:
+        """The case's audit lines, oldest first."""
+        after = cursor.decode(page.cursor, int)[0] if page.cursor is not None else 0
+
+        def look(tx: Tx) -> Page[EventView] | None:
+            if reading.seen_case(tx, person, case_id) is None:
+                return None
+            a = t.audit.c
+            query = sa.select(t.audit).where(a.chain == case_id, a.seq > after).order_by(a.seq).limit(page.limit + 1)
+            rows = tx.conn.execute(query).all()
+            shown = rows[: page.limit]
+            texts = _texts(tx, case_id, [row.seq for row in shown])
+            lines = [
+                EventView(
+                    seq=row.seq,
+                    at=row.at,
+                    actor=row.actor,
+                    action=row.action,
+                    detail=row.detail,
+                    texts=texts.get(row.seq, {}),
+                    hash=row.hash,
+                )
+                for row in shown
+            ]
+            more = len(rows) > page.limit
+            return Page(items=lines, next_cursor=cursor.encode(shown[-1].seq) if more else None)
+
+        return found(await self._door.read(look))
+
+    async def pause(self, person: Person, case_id: str, because: Because, once: Once | None = None) -> Done:
+        return await self._steer(person, case_id, "case.pause", course.pause, because, once)
+
+    async def resume(self, person: Person, case_id: str, because: Because, once: Once | None = None) -> Done:
+        return await self._steer(person, case_id, "case.resume", course.resume, because, once)
+
+    async def cancel(self, person: Person, case_id: str, because: Because, once: Once | None = None) -> Done:
+        return await self._steer(person, case_id, "case.cancel", course.cancel, because, once)
+
+    async def _steer(
+        self, person: Person, case_id: str, attempt: str, steering: Steering, because: Because, once: Once | None
+    ) -> Done:
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            row = reading.seen_case(tx, present, case_id)
+            if row is None:
+                return not_found()
+            if not permitted(present, Action.MANAGE_CASE, row["scope"]):
+                detail = f"Only coordinators of {row['scope']} and administrators may do this."
+                return forbidden(tx, present, attempt, detail, {"case": case_id})
+            result = steering(tx, present, case_id, because.reason)
+            if isinstance(result, NotCounted):
+                return uncounted(result)
+            changed = reading.seen_case(tx, present, case_id)
+            assert changed is not None
+            waiting = reading.tasks(tx, reading.open_in([case_id]))
+            return Done(reading.case_line(changed, waiting, tx.now).model_dump(mode="json"))
+
+        return await self._door.act(person, attempt, act, once)
+
+
+def _bound(at: object) -> sa.BindParameter[object]:
+    return sa.bindparam(None, at, type_=t.Instant())
+
+
+def _texts(tx: Tx, chain: str, lines: list[int]) -> dict[int, dict[str, str]]:
+    x = t.audit_text.c
+    query = sa.select(x.seq, x.field, x.text).where(x.chain == chain, x.seq.in_(lines), x.text.is_not(None))
+    texts: dict[int, dict[str, str]] = {}
+    for row in tx.conn.execute(query.order_by(x.seq, x.field)):
+        texts.setdefault(row.seq, {})[row.field] = row.text
+    return texts

@@ -1,0 +1,45 @@
+"""The only door for people: authorised, idempotent, each act one transaction. API, pages and CLI come through it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from placet.control.cases import Cases
+from placet.control.documents import Documents
+from placet.control.door import Door
+from placet.control.events import Events
+from placet.control.links import Links
+from placet.control.messages import Messages
+from placet.control.people import People
+from placet.control.tasks import Tasks
+from placet.control.vitals import Pulse
+from placet.control.workflows import Workflows
+from placet.domain.calendar import BusinessCalendar
+from placet.domain.course import Patience
+from placet.durable.workflow import Entry
+from placet.store.engine import Store
+
+
+class Control:
+    """`policies` gives the policy in force for a workflow; with `calendar` and `patience` it is frozen into each case
+    that opens."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Sequence[Entry],
+        policies: Callable[[Entry], dict[str, Any]],
+        calendar: BusinessCalendar | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.door = Door(store)
+        self.people = People(self.door)
+        self.workflows = Workflows(
+            self.door, catalogue, policies, calendar or BusinessCalendar(), patience or Patience()
+        )
+        self.cases = Cases(self.door)
+        self.tasks = Tasks(self.door)
+        self.links = Links(self.door, self.tasks)
+        self.documents = Documents(self.door)
+        self.messages = Messages(self.door)
+        self.events = Events(self.door)
+        self.pulse = Pulse(self.door)

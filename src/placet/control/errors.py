@@ -1,0 +1,167 @@
+"""What can go wrong at the door: a stable code, its kind, and plain words. `api.errors` maps the kinds to HTTP."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from placet.domain.forms import Fault
+from placet.store.acts import NotCounted
+
+Thing = TypeVar("Thing")
+
+
+class Kind(StrEnum):
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not-found"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+    GONE = "gone"
+    TOO_LARGE = "too-large"
+    UNAVAILABLE = "unavailable"
+
+
+CODES: dict[str, tuple[Kind, str]] = {
+    "unauthenticated": (Kind.UNAUTHENTICATED, "Sign in first"),
+    "forbidden": (Kind.FORBIDDEN, "Not allowed"),
+    "excluded": (Kind.FORBIDDEN, "You cannot decide this"),
+    "not-asked": (Kind.FORBIDDEN, "Not asked"),
+    "cross-site": (Kind.FORBIDDEN, "Sent from another site"),
+    "not-found": (Kind.NOT_FOUND, "Not found"),
+    "unknown-kind": (Kind.NOT_FOUND, "No such workflow"),
+    "link-damaged": (Kind.NOT_FOUND, "Link damaged"),
+    "link-expired": (Kind.GONE, "Link expired"),
+    "task-closed": (Kind.CONFLICT, "Task closed"),
+    "already-answered": (Kind.CONFLICT, "Already answered"),
+    "claimed": (Kind.CONFLICT, "Claimed by somebody else"),
+    "seats-taken": (Kind.CONFLICT, "Everybody needed has answered"),
+    "case-paused": (Kind.CONFLICT, "Case paused"),
+    "case-closed": (Kind.CONFLICT, "Case closed"),
+    "point-of-no-return": (Kind.CONFLICT, "Too late to cancel"),
+    "stale-subject": (Kind.CONFLICT, "Changed since you looked"),
+    "person-exists": (Kind.CONFLICT, "Id taken"),
+    "last-admin": (Kind.CONFLICT, "Last administrator"),
+    "invalid-request": (Kind.INVALID, "Some fields are wrong"),
+    "invalid-data": (Kind.INVALID, "The form is not filled in correctly"),
+    "unknown-outcome": (Kind.INVALID, "No such outcome"),
+    "comment-required": (Kind.INVALID, "Comment needed"),
+    "unknown-person": (Kind.INVALID, "No such person"),
+    "unfit-person": (Kind.INVALID, "Not this person"),
+    "bad-cursor": (Kind.INVALID, "Unknown position in the list"),
+    "bad-import": (Kind.INVALID, "The file was not imported"),
+    "idempotency-mismatch": (Kind.INVALID, "Key used before"),
+    "too-large": (Kind.TOO_LARGE, "Too large"),
+    "unavailable": (Kind.UNAVAILABLE, "Not possible right now"),
+}
+"""Every code that control raises or that a refused act carries: its kind and its title."""
+
+MOST_FAULTS = 50
+
+
+class Problem(Exception):
+    """Why something was not done. `extra` are further facts for the person, such as the final verdict."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        faults: Iterable[Fault] = (),
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.kind, self.title = CODES[code]
+        self.detail = detail
+        self.faults = tuple(faults)[:MOST_FAULTS]
+        place = field if field is not None else self.faults[0].pointer if self.faults else None
+        self.field = place.strip("/").replace("/", ".") or None if place is not None else None
+        self.extra = dict(extra or {})
+
+
+def not_found() -> Problem:
+    """The one answer for what does not exist and for what this person may not know of."""
+    return Problem("not-found", "There is nothing here that you may see.")
+
+
+def found(thing: Thing | None) -> Thing:
+    """The thing, if the look found it."""
+    if thing is None:
+        raise not_found()
+    return thing
+
+
+def uncounted(act: NotCounted) -> Problem:
+    """The problem that an act that did not count is for its person."""
+    why = act.refusal
+    extra = {"verdict": act.verdict.model_dump(mode="json")} if act.verdict else None
+    return Problem(why.code, why.detail, field=why.field, faults=act.faults, extra=extra)
+
+
+def invalid(error: ValidationError, prefix: tuple[str, ...] = ()) -> Problem:
+    """The problem that a rejected model is, with one fault a field."""
+    found = [fault_of(one, prefix) for one in error.errors(include_url=False, include_input=False)]
+    return Problem("invalid-request", found[0].detail, faults=found)
+
+
+def pointer(path: Iterable[Any]) -> str:
+    """The JSON pointer (RFC 6901) of a path of keys and positions."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def fault_of(error: ErrorDetails, prefix: tuple[str, ...] = ()) -> Fault:
+    return fault_at((*prefix, *error["loc"]), error)
+
+
+def fault_at(path: Iterable[Any], error: ErrorDetails) -> Fault:
+    return Fault(pointer=pointer(path), detail=plain_words(error))
+
+
+PLAIN = {
+    "missing": "This field is required.",
+    "extra_forbidden": "There is no such field.",
+    "string_type": "This must be text.",
+    "string_too_long": "Use at most {max_length} characters.",
+    "string_too_short": "Use at least {min_length} characters.",
+    "string_pattern_mismatch": "This does not have the expected form ({pattern}).",
+    "int_type": "This must be a whole number.",
+    "int_parsing": "This must be a whole number.",
+    "int_from_float": "This must be a whole number.",
+    "float_type": "This must be a number.",
+    "float_parsing": "This must be a number.",
+    "decimal_type": "This must be a number.",
+    "decimal_parsing": "This must be a number.",
+    "bool_type": "This must be true or false.",
+    "bool_parsing": "This must be true or false.",
+    "greater_than_equal": "This must be at least {ge}.",
+    "greater_than": "This must be more than {gt}.",
+    "less_than_equal": "This must be at most {le}.",
+    "less_than": "This must be less than {lt}.",
+    "literal_error": "Choose one of: {expected}.",
+    "enum": "Choose one of: {expected}.",
+    "date_from_datetime_parsing": "Write a date like 2026-03-31.",
+    "date_parsing": "Write a date like 2026-03-31.",
+    "too_long": "There are too many entries; the most is {max_length}.",
+    "too_short": "There are too few entries; the least is {min_length}.",
+    "list_type": "This must be a list.",
+    "tuple_type": "This must be a list.",
+    "dict_type": "This must be an object with fields.",
+    "model_type": "This must be an object with fields.",
+    "model_attributes_type": "This must be an object with fields.",
+    "json_invalid": "The body is not valid JSON.",
+}
+
+
+def plain_words(error: ErrorDetails) -> str:
+    """A validation error as a sentence for a person."""
+    template = PLAIN.get(error["type"])
+    if template is None:
+        return error["msg"].removeprefix("Value error, ")
+    try:
+        return template.format_map(error.get("ctx", {}))
+    except KeyError:
+        return error["msg"]

@@ -1,0 +1,187 @@
+"""People, their grants and tokens: who is calling, and what administrators do."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import Field
+
+from placet.control.door import Done, Door, Once, forbidden
+from placet.control.errors import Problem, not_found
+from placet.control.roster import GivenGrant, GivenGrants, NewPerson, read_roster
+from placet.control.sent import OneLine, Sent
+from placet.control.views import ImportView, MeView, PersonView, TokenView
+from placet.domain.access import RIGHTS, Action, permitted
+from placet.domain.audit import REGISTRY
+from placet.domain.forms import Fault
+from placet.domain.people import ADMIN, EVERYWHERE, Grant, Person
+from placet.store import people
+from placet.store import tables as t
+from placet.store.engine import Tx
+
+NOT_ADMIN = "Only administrators may do this."
+
+
+class NewToken(Sent):
+    """`label` says what the token is for."""
+
+    label: OneLine = Field(default="api", max_length=100)
+
+
+class People:
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def authenticate(self, token: str) -> Person:
+        """Who holds this bearer token; raises the problem `unauthenticated`."""
+        person = await self._door.read(lambda tx: people.by_token(tx, token)) if token else None
+        if person is None:
+            raise Problem("unauthenticated", "Send a valid token as “Authorization: Bearer …”.")
+        return person
+
+    def me(self, person: Person) -> MeView:
+        rights = [action for action in RIGHTS if permitted(person, action, EVERYWHERE)]
+        return MeView(**_view(person).model_dump(), rights=rights)
+
+    async def add(self, person: Person, given: NewPerson, once: Once | None = None) -> Done:
+        """Add somebody. The same content again gives the same answer; another content is a conflict."""
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
+                return forbidden(tx, present, "person.add", NOT_ADMIN)
+            added = _added(tx, present, given)
+            if added is None:
+                raise Problem("person-exists", f"The id {given.id} belongs to somebody else.", field="id")
+            return Done(_shown(tx, given.id), created=added)
+
+        return await self._door.act(person, "person.add", act, once)
+
+    async def load(self, person: Person, text: str, once: Once | None = None) -> Done:
+        """Add everybody in a CSV file, or nobody; see `roster.read_roster`."""
+
+        listed = _read(text)
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
+                return forbidden(tx, present, "person.import", NOT_ADMIN)
+            if isinstance(listed, Problem):
+                raise listed
+            new = 0
+            faults = []
+            for given in listed:
+                added = _added(tx, present, given)
+                if added is None:
+                    detail = f"The id {given.id} belongs to somebody else."
+                    faults.append(Fault(pointer=f"/{given.id}", detail=detail))
+                else:
+                    new += added
+            if faults:
+                raise Problem("bad-import", f"Nobody was added: {faults[0].detail}", faults=faults)
+            shown = [_found(tx, given.id) for given in listed]
+            return Done(ImportView(items=shown, next_cursor=None, added=new).model_dump(mode="json"))
+
+        return await self._door.act(person, "person.import", act, once)
+
+    async def set_grants(self, person: Person, person_id: str, given: GivenGrants, once: Once | None = None) -> Done:
+        """Replace all grants of a person."""
+        grants = _grants(given.grants)
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
+                return forbidden(tx, present, "person.set-grants", NOT_ADMIN, {"person": person_id})
+            # One change of grants at a time, else two administrators could remove each other.
+            chain = t.chain_head.c.chain == REGISTRY
+            tx.conn.execute(sa.select(t.chain_head.c.seq).where(chain).with_for_update())
+            target = people.find(tx, person_id)
+            if target is None or target.external:
+                return not_found()
+            if set(target.grants) != set(grants):
+                if permitted(target, Action.MANAGE_PEOPLE, EVERYWHERE) and not _remains_admin(tx, target, grants):
+                    raise Problem("last-admin", "Somebody must remain administrator; make another one first.")
+                people.set_grants(tx, present.id, person_id, grants)
+            return Done(_shown(tx, person_id))
+
+        return await self._door.act(person, "person.set-grants", act, once)
+
+    async def issue_token(self, person: Person, person_id: str, given: NewToken, once: Once | None = None) -> Done:
+        """A new bearer token for somebody of the organisation. It is shown in this answer and kept nowhere."""
+        secret: list[str] = []
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
+                return forbidden(tx, present, "person.issue-token", NOT_ADMIN, {"person": person_id})
+            target = people.find(tx, person_id)
+            if target is None or target.external:
+                return not_found()
+            token = _derived(tx.house.secret, present.id, once) if once else None
+            secret[:] = [people.issue_token(tx, present.id, person_id, given.label, token)]
+            # What is kept for a repeat must not hold the token.
+            return Done({}, created=True)
+
+        done = await self._door.act(person, "person.issue-token", act, once)
+        token = secret[0] if secret else _derived(self._door.store.house.secret, person.id, once)
+        return replace(done, value=TokenView(token=token).model_dump())
+
+
+def _read(text: str) -> list[NewPerson] | Problem:
+    try:
+        return read_roster(text)
+    except Problem as problem:
+        return problem
+
+
+def _derived(secret: str, principal: str, once: Once | None) -> str:
+    """The token that belongs to one idempotent call: a repeat computes it again instead of reading it."""
+    assert once is not None
+    if len(secret) < 32:
+        raise RuntimeError("tokens need a secret of at least 32 characters")
+    called = "\x00".join(("placet-token", principal, once.key, once.fingerprint))
+    raw = hmac.new(secret.encode(), called.encode(), hashlib.sha256).digest()
+    return f"plc_{base64.urlsafe_b64encode(raw).rstrip(b'=').decode()}"
+
+
+def _grants(given: Iterable[GivenGrant]) -> tuple[Grant, ...]:
+    pairs = sorted({(one.role, one.scope) for one in given})
+    return tuple(Grant(role=role, scope=scope) for role, scope in pairs)
+
+
+def _added(tx: Tx, by: Person, given: NewPerson) -> bool | None:
+    """True when added, False when already there just so, None when the id belongs to somebody else."""
+    grants = _grants(given.grants)
+    known = people.find(tx, given.id)
+    if known is None:
+        people.add(tx, by.id, given.id, given.name, given.email, grants)
+        return True
+    same = (known.name, known.email, known.external) == (given.name, given.email, False)
+    return False if same and set(known.grants) == set(grants) else None
+
+
+def _remains_admin(tx: Tx, target: Person, grants: tuple[Grant, ...]) -> bool:
+    """Whether somebody administers everything once the target has these grants."""
+    if any(grant.covers(ADMIN, EVERYWHERE) for grant in grants):
+        return True
+    g, p = t.role_grant.c, t.person.c
+    others = (
+        sa.select(g.person_id)
+        .join_from(t.role_grant, t.person, p.id == g.person_id)
+        .where(g.role == ADMIN, g.scope == EVERYWHERE, p.active, ~p.external, p.id != target.id)
+    )
+    return tx.conn.execute(others.limit(1)).first() is not None
+
+
+def _view(person: Person) -> PersonView:
+    return PersonView(**person.model_dump(exclude={"grants"}), grants=list(person.grants))
+
+
+def _found(tx: Tx, person_id: str) -> PersonView:
+    person = people.find(tx, person_id)
+    assert person is not None
+    return _view(person)
+
+
+def _shown(tx: Tx, person_id: str) -> dict[str, Any]:
+    return _found(tx, person_id).model_dump(mode="json")

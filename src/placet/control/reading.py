@@ -1,0 +1,211 @@
+"""Facts about cases and tasks as pages need them, loaded for a whole list at once."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from placet.control.views import CandidateView, CaseLine, CaseRef, OutcomeView, TaskLine
+from placet.domain.explain import in_full, task_sentence
+from placet.domain.people import Audience, External, Named, Person, Role
+from placet.domain.task import Progress, TaskRules, Verdict, due_at
+from placet.store import tables as t
+from placet.store.cases import CaseState, locked
+from placet.store.decisions import open_tasks, progress_of, settle
+from placet.store.engine import Tx
+from placet.store.sight import visible_cases
+
+Check = Callable[[Tx, Iterable[str]], None]
+
+
+class Overdue(Exception):
+    """A moment has passed in these cases that nobody has applied yet."""
+
+    def __init__(self, cases: Iterable[str]) -> None:
+        super().__init__()
+        self.cases = sorted(cases)
+
+
+def nothing_due(tx: Tx, cases: Iterable[str]) -> None:
+    """Raise Overdue if the clock should already have acted in one of these cases."""
+    d, c = t.decision.c, t.case.c
+    query = (
+        sa.select(d.case_id)
+        .join_from(t.decision, t.case, c.id == d.case_id)
+        .where(d.case_id.in_(sorted(set(cases))), d.state == "open", d.next_at <= tx.now, c.is_open)
+        .where(c.paused_at.is_(None))
+    )
+    if late := set(tx.conn.execute(query).scalars()):
+        raise Overdue(late)
+
+
+def settle_cases(tx: Tx, cases: Iterable[str]) -> None:
+    """Apply what is due, case by case in one order, so that two readers cannot block each other for good."""
+    for case_id in cases:
+        with locked(tx, case_id) as case:
+            for decision in open_tasks(case):
+                settle(decision)
+
+
+def seen_case(tx: Tx, person: Person, case_id: str) -> Mapping[Any, Any] | None:
+    """The case row if this person may see it."""
+    query = sa.select(t.case).where(t.case.c.id == case_id, visible_cases(person))
+    return tx.conn.execute(query).mappings().one_or_none()
+
+
+@dataclass
+class TaskFacts:
+    """A decision with those who may fill its seats now, and those who have claimed one."""
+
+    row: Mapping[Any, Any]
+    rules: TaskRules
+    progress: Progress
+    to: list[Audience] = field(default_factory=list)
+    candidates: list[CandidateView] = field(default_factory=list)
+    claims: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        return Verdict.model_validate(self.row["verdict"]) if self.row["verdict"] else None
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.row["state"] == "open")
+
+
+def tasks(tx: Tx, which: sa.ColumnElement[bool]) -> list[TaskFacts]:
+    """The decisions that fulfil the condition, oldest first."""
+    d, c, cl, p = t.decision, t.candidate.c, t.claim.c, t.person.c
+    rows = tx.conn.execute(sa.select(d).where(which).order_by(d.c.opened_at, d.c.id)).mappings().all()
+    facts = {
+        row["id"]: TaskFacts(row=row, rules=TaskRules.model_validate(row["rules"]), progress=progress_of(row))
+        for row in rows
+    }
+    if not facts:
+        return []
+    ids = list(facts)
+    asked = (
+        sa.select(c.decision_id, c.person_id, c.role, c.scope, c.via, p.name, p.email, p.external)
+        .join_from(t.candidate, t.person, p.id == c.person_id, isouter=True)
+        .where(c.decision_id.in_(ids), c.live)
+        .order_by(c.id)
+    )
+    for row in tx.conn.execute(asked):
+        found = facts[row.decision_id]
+        found.candidates.append(CandidateView(person=row.person_id, role=row.role, scope=row.scope, via=row.via))
+        if row.role is not None:
+            found.to.append(Role(name=row.role, scope=row.scope))
+        elif row.external:
+            found.to.append(External(name=row.name, email=row.email))
+        else:
+            found.to.append(Named(person=row.person_id))
+    claims = sa.select(cl.decision_id, cl.person_id).where(cl.decision_id.in_(ids)).order_by(cl.at, cl.person_id)
+    for decision_id, holder in tx.conn.execute(claims):
+        facts[decision_id].claims.append(holder)
+    return list(facts.values())
+
+
+def by_case(found: Iterable[TaskFacts]) -> dict[str, list[TaskFacts]]:
+    grouped: dict[str, list[TaskFacts]] = {}
+    for task in found:
+        grouped.setdefault(task.row["case_id"], []).append(task)
+    return grouped
+
+
+def open_in(cases: Sequence[str]) -> sa.ColumnElement[bool]:
+    return t.decision.c.case_id.in_(cases) & (t.decision.c.state == "open")
+
+
+def sentence(task: TaskFacts, scope: str, now: datetime) -> str:
+    """Whom this task waits for, and what the clock will do."""
+    holder = task.claims[0] if len(task.claims) == 1 else None
+    return task_sentence(task.rules, task.progress, task.to, scope, now, holder)
+
+
+def silence(task: TaskFacts) -> str:
+    """What happens if nobody acts on this task."""
+    deadline = due_at(task.rules, task.progress)
+    if deadline is None:
+        return "It waits until somebody acts."
+    chosen = task.rules.outcome(task.rules.silence) if task.rules.silence else None
+    end = f"counts as “{chosen.label}”" if chosen else "expires and the case is refused"
+    return f"If nobody acts, it {end} on {in_full(deadline)}."
+
+
+def waiting_for(case: Mapping[Any, Any], waiting: Sequence[TaskFacts], now: datetime) -> str:
+    """One sentence for a case: what it waits for, or how it ended."""
+    if not case["is_open"]:
+        why = (case["outcome"] or {}).get("reason")
+        ended = f"It ended on {in_full(case['closed_at'])}: {case['state']}"
+        return f"{ended}. {why}" if why else f"{ended}."
+    told = " ".join(sentence(task, case["scope"], now) for task in waiting if task.is_open)
+    if case["paused_at"] is not None:
+        stopped = f"Paused since {in_full(case['paused_at'])}: no act is taken and no clock runs until it is resumed."
+        return f"{stopped} {told}".strip()
+    if told:
+        return told
+    if case["cancelled_by"] is not None or case["state"] == CaseState.COMPENSATING:
+        return "What was done is being taken back; nobody needs to act."
+    if case["state"] == CaseState.STARTING:
+        return "It is about to start; nobody needs to act."
+    if case["state"] == CaseState.NEEDS_ATTENTION:
+        return "It needs the attention of a coordinator or an administrator."
+    return "It is at work on its next step; nobody needs to act."
+
+
+def case_line(case: Mapping[Any, Any], waiting: Sequence[TaskFacts], now: datetime) -> CaseLine:
+    return CaseLine(
+        id=case["id"],
+        kind=case["kind"],
+        title=case["title"],
+        scope=case["scope"],
+        requester=case["requester"],
+        state=case["state"],
+        paused=case["paused_at"] is not None,
+        opened_at=case["opened_at"],
+        closed_at=case["closed_at"],
+        waiting_for=waiting_for(case, waiting, now),
+        outcome=case["outcome"],
+    )
+
+
+def case_ref(case: Mapping[Any, Any]) -> CaseRef:
+    return CaseRef(
+        id=case["id"],
+        kind=case["kind"],
+        title=case["title"],
+        scope=case["scope"],
+        paused=case["paused_at"] is not None,
+    )
+
+
+def task_line(task: TaskFacts) -> TaskLine:
+    row = task.row
+    return TaskLine(
+        id=row["id"],
+        name=row["name"],
+        title=task.rules.title,
+        state=row["state"],
+        opened_at=row["opened_at"],
+        due_at=row["due_at"],
+        closed_at=row["closed_at"],
+        verdict=task.verdict,
+        tally=row["tally"],
+        seats=task.rules.seats,
+        claimed_by=task.claims,
+    )
+
+
+def outcomes(rules: TaskRules) -> list[OutcomeView]:
+    return [
+        OutcomeView(
+            name=outcome.name,
+            label=outcome.label,
+            favourable=outcome.favourable,
+            comment_required=outcome.name in rules.comment_on,
+            form=rules.form_for(outcome.name),
+        )
+        for outcome in rules.outcomes
+    ]

@@ -1,0 +1,288 @@
+"""Tasks: what waits for me, one task, and the acts on it."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import Field, field_validator
+
+from placet.control import cursor, reading
+from placet.control.door import Done, Door, Once, forbidden
+from placet.control.errors import Problem, found, not_found, uncounted
+from placet.control.sent import Paging, Reason, Sent
+from placet.control.views import ActView, AnswerView, InboxLine, Page, ReceiptView, SignalTokenView, TaskView, WhyNot
+from placet.domain import task as rule
+from placet.domain.access import Action, permitted
+from placet.domain.audit import canonical
+from placet.domain.people import Person
+from placet.domain.task import Refusal
+from placet.store import acts, signals
+from placet.store import tables as t
+from placet.store.acts import MAX_COMMENT, Answer, Counted, NotCounted
+from placet.store.cases import LockedCase
+from placet.store.decisions import LockedDecision
+from placet.store.engine import Tx
+from placet.store.sight import is_candidate, visible_cases
+
+MAX_DATA_BYTES = 64 * 1024
+SIGNAL_LIFE = timedelta(days=7)
+
+
+class GivenAnswer(Sent):
+    """An answer as people send it; with `subject_hash`, it counts only for what they looked at."""
+
+    outcome: str = Field(max_length=100)
+    comment: str = Field(default="", max_length=MAX_COMMENT)
+    data: dict[str, Any] = Field(default_factory=dict)
+    subject_hash: str | None = Field(default=None, max_length=64)
+
+    @field_validator("data")
+    @classmethod
+    def _of_sensible_size(cls, data: dict[str, Any]) -> dict[str, Any]:
+        if len(canonical(data)) > MAX_DATA_BYTES:
+            raise ValueError("The data of an answer may have at most 64 KiB.")
+        return data
+
+
+class PassOn(Sent):
+    """To whom a task goes, and why."""
+
+    to: str = Field(min_length=1, max_length=320)
+    comment: Reason = ""
+
+
+Acting = Callable[[Tx, Person], Counted | NotCounted]
+
+
+class Tasks:
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def mine(self, person: Person, page: Paging) -> Page[InboxLine]:
+        """Open tasks that this person may be the one to answer: earliest deadline first, those without one last."""
+        d, k = t.decision.c, t.case.c
+        query = (
+            sa.select(d.id, d.due_at, t.case)
+            .join_from(t.decision, t.case, k.id == d.case_id)
+            .where(d.id.in_(_asked(person)), d.state == "open", k.is_open)
+            .where(~sa.exists().where(t.exclusion.c.decision_id == d.id, t.exclusion.c.person_id == person.id))
+            .where(~sa.exists().where(t.act.c.decision_id == d.id, t.act.c.person_id == person.id))
+            .order_by(d.due_at.asc().nulls_last(), d.id)
+        )
+        if page.cursor is not None:
+            due, last = cursor.decode(page.cursor, (int, type(None)), str)
+            query = query.where(_after(None if due is None else cursor.moment(due), last))
+
+        def look(tx: Tx, check: reading.Check) -> Page[InboxLine]:
+            rows = tx.conn.execute(query.limit(page.limit + 1)).all()
+            shown = rows[: page.limit]
+            cases = {row[0]: dict(zip(t.case.c.keys(), row[2:], strict=True)) for row in shown}
+            check(tx, [case["id"] for case in cases.values()])
+            facts = {task.row["id"]: task for task in reading.tasks(tx, d.id.in_(list(cases)))} if cases else {}
+            lines = [_inbox_line(person, facts[task_id], case) for task_id, case in cases.items()]
+            following = None
+            if len(rows) > page.limit:
+                due_at = shown[-1].due_at
+                following = cursor.encode(cursor.micros(due_at) if due_at else None, shown[-1].id)
+            return Page(items=lines, next_cursor=following)
+
+        return await self._door.read_settled(look)
+
+    async def get(self, person: Person, task_id: str) -> TaskView:
+        def look(tx: Tx, check: reading.Check) -> TaskView | None:
+            case = _case_of(tx, person, task_id)
+            if case is None:
+                return None
+            check(tx, [case["id"]])
+            return _task_view(tx, person, reading.tasks(tx, t.decision.c.id == task_id)[0], case)
+
+        return found(await self._door.read_settled(look))
+
+    async def answer(
+        self, person: Person, task_id: str, given: GivenAnswer, door: str, once: Once | None = None
+    ) -> Done:
+        """Take an answer; `door` is where it came in (`api`, `link`, `web`, `cli`)."""
+        answer = Answer(**given.model_dump())
+        return await self._act(
+            person, task_id, "task.answer", lambda tx, present: acts.answer(tx, present, task_id, answer, door), once
+        )
+
+    async def claim(self, person: Person, task_id: str, once: Once | None = None) -> Done:
+        return await self._act(
+            person, task_id, "task.claim", lambda tx, present: acts.claim(tx, present, task_id), once
+        )
+
+    async def release(self, person: Person, task_id: str, once: Once | None = None) -> Done:
+        return await self._act(
+            person, task_id, "task.release", lambda tx, present: acts.release(tx, present, task_id), once
+        )
+
+    async def delegate(self, person: Person, task_id: str, given: PassOn, once: Once | None = None) -> Done:
+        """Pass the task on; whoever passes it on can no longer answer it."""
+
+        def passed(tx: Tx, present: Person) -> Counted | NotCounted:
+            return acts.delegate(tx, present, task_id, given.to, given.comment)
+
+        return await self._act(person, task_id, "task.delegate", passed, once)
+
+    async def reassign(self, person: Person, task_id: str, given: PassOn, once: Once | None = None) -> Done:
+        """A coordinator puts the task to one other person."""
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            case = _case_of(tx, present, task_id)
+            if case is not None and not permitted(present, Action.REASSIGN, case["scope"]):
+                detail = f"Only coordinators of {case['scope']} and administrators may put a task to somebody else."
+                return forbidden(tx, present, "task.reassign", detail, {"task": task_id})
+            return _done(task_id, acts.reassign(tx, present, task_id, given.to, given.comment))
+
+        return await self._door.act(person, "task.reassign", act, once)
+
+    async def signal_token(self, person: Person, task_id: str) -> Done:
+        """A single-use token for answering by a Temporal signal. Only its hash is kept, so each call issues another."""
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            case = _case_of(tx, present, task_id)
+            if case is None:
+                return not_found()
+            task = reading.tasks(tx, t.decision.c.id == task_id)[0]
+            if why := _why_not(tx, present, task, case):
+                acts.audit_refusal(tx, present.id, "task.signal-token", why.code, {"task": task_id})
+                return uncounted(NotCounted(refusal=why, verdict=task.verdict))
+            token = signals.issue(tx, present, task_id, SIGNAL_LIFE)
+            view = SignalTokenView(token=token, expires_at=tx.now + SIGNAL_LIFE)
+            return Done(view.model_dump(mode="json"), created=True)
+
+        return await self._door.act(person, "task.signal-token", act)
+
+    async def _act(self, person: Person, task_id: str, attempt: str, acting: Acting, once: Once | None) -> Done:
+        return await self._door.act(person, attempt, lambda tx, present: _done(task_id, acting(tx, present)), once)
+
+
+def _done(task_id: str, result: Counted | NotCounted) -> Done | Problem:
+    if isinstance(result, NotCounted):
+        return uncounted(result)
+    receipt = ReceiptView.model_validate(result.receipt.model_dump()) if result.receipt else None
+    view = ActView(task=task_id, receipt=receipt, tally=result.tally, verdict=result.verdict)
+    return Done(view.model_dump(mode="json"))
+
+
+def _asked(person: Person) -> sa.Select[tuple[str]]:
+    """The tasks that mean this person now. The bare column makes both databases use the partial indexes."""
+    c = t.candidate.c
+    return sa.select(c.decision_id).where(sa.literal_column("candidate.live", sa.Boolean), is_candidate(person))
+
+
+def _after(due: datetime | None, last: str) -> sa.ColumnElement[bool]:
+    """Behind this position in the order of the inbox."""
+    d = t.decision.c
+    if due is None:
+        return d.due_at.is_(None) & (d.id > last)
+    return (d.due_at > due) | ((d.due_at == due) & (d.id > last)) | d.due_at.is_(None)
+
+
+def _inbox_line(person: Person, task: reading.TaskFacts, case: Mapping[Any, Any]) -> InboxLine:
+    return InboxLine(
+        id=task.row["id"],
+        case_id=case["id"],
+        case=reading.case_ref(case),
+        title=task.rules.title,
+        opened_at=task.row["opened_at"],
+        due_at=task.row["due_at"],
+        why=_why_me(person, task),
+        silence=reading.silence(task),
+        claimed_by=task.claims,
+        outcomes=reading.outcomes(task.rules),
+        subject_hash=task.rules.subject_hash,
+    )
+
+
+def _why_me(person: Person, task: reading.TaskFacts) -> str:
+    """Why this task is this person's: the most personal reason there is."""
+    mine = [
+        candidate
+        for candidate in task.candidates
+        if candidate.person == person.id
+        or (
+            candidate.role is not None and candidate.scope is not None and person.holds(candidate.role, candidate.scope)
+        )
+    ]
+    if not mine:
+        return "You were asked."
+    chosen = next((candidate for candidate in mine if candidate.person == person.id), mine[0])
+    you = "You are named." if chosen.person else f"You are {chosen.role} of {chosen.scope}."
+    if chosen.via == "asked":
+        return you
+    if chosen.via == "escalation":
+        return f"Nobody had answered, so it came to you. {you}"
+    return f"It was {chosen.via}."
+
+
+def _case_of(tx: Tx, person: Person, task_id: str) -> Mapping[Any, Any] | None:
+    """The case of the task, if this person may see it."""
+    query = (
+        sa.select(t.case)
+        .join_from(t.case, t.decision, t.decision.c.case_id == t.case.c.id)
+        .where(t.decision.c.id == task_id, visible_cases(person))
+    )
+    return tx.conn.execute(query).mappings().one_or_none()
+
+
+def _why_not(tx: Tx, person: Person, task: reading.TaskFacts, case: Mapping[Any, Any]) -> Refusal | None:
+    """Why this person cannot answer now, by the same rules as the act itself."""
+    if not task.is_open:
+        return Refusal(code="task-closed", detail="This task is closed; the verdict stands.")
+    standing = acts.standing(LockedDecision(LockedCase(tx, case), task.row), person)
+    if why := rule.refusal(task.rules, task.progress, standing):
+        return why
+    if case["paused_at"] is not None:
+        return Refusal(code="case-paused", detail="The case is paused; nothing can be decided until it is resumed.")
+    return None
+
+
+def _task_view(tx: Tx, person: Person, task: reading.TaskFacts, case: Mapping[Any, Any]) -> TaskView:
+    row, rules = task.row, task.rules
+    a = t.act
+    given = tx.conn.execute(sa.select(a).where(a.c.decision_id == row["id"]).order_by(a.c.at, a.c.person_id)).all()
+    answers = [
+        AnswerView(
+            person=act.person_id,
+            outcome=act.outcome,
+            comment=act.comment,
+            data=act.data,
+            at=act.at,
+            receipt=act.receipt,
+        )
+        for act in given
+    ]
+    why = _why_not(tx, person, task, case)
+    verdict = task.verdict
+    closed = f"Closed: {verdict.outcome}." if verdict else "Closed."
+    return TaskView(
+        id=row["id"],
+        case_id=case["id"],
+        case=reading.case_ref(case),
+        name=row["name"],
+        title=rules.title,
+        instructions=rules.instructions,
+        state=row["state"],
+        opened_at=row["opened_at"],
+        due_at=row["due_at"],
+        closed_at=row["closed_at"],
+        outcomes=reading.outcomes(rules),
+        seats=rules.seats,
+        tally=row["tally"],
+        subject=row["subject"],
+        subject_hash=rules.subject_hash,
+        form=rules.form,
+        candidates=task.candidates,
+        claimed_by=task.claims,
+        answers=answers,
+        can_answer=why is None,
+        can_reassign=task.is_open and permitted(person, Action.REASSIGN, case["scope"]),
+        why_not=WhyNot(code=why.code, detail=why.detail) if why else None,
+        my_answer=next((answer for answer in answers if answer.person == person.id), None),
+        waiting_for=reading.sentence(task, case["scope"], tx.now) if task.is_open else closed,
+        silence=reading.silence(task),
+        verdict=verdict,
+    )

@@ -1,0 +1,125 @@
+"""The catalogue as people see it, and starting a case of it."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from placet.control import reading
+from placet.control.door import Done, Door, Once, forbidden
+from placet.control.errors import Problem, invalid
+from placet.control.sent import Scope, Sent
+from placet.control.strictness import strict
+from placet.control.views import Page, WorkflowLine, WorkflowView
+from placet.domain.access import Action, permitted
+from placet.domain.audit import canonical, digest
+from placet.domain.calendar import BusinessCalendar
+from placet.domain.course import Opening, Patience, title_of
+from placet.domain.people import Person
+from placet.durable.workflow import Entry
+from placet.store import cases
+from placet.store.engine import Tx
+
+MAX_REQUEST_BYTES = 256 * 1024
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class Start(Sent):
+    """What a case begins with: the scope it belongs to, and the workflow's own request."""
+
+    scope: Scope = "general"
+    request: dict[str, Any] = Field(default_factory=dict)
+
+
+class Workflows:
+    """`policies` gives the policy in force for a workflow; it is frozen into each case that opens."""
+
+    def __init__(
+        self,
+        door: Door,
+        catalogue: Sequence[Entry],
+        policies: Callable[[Entry], dict[str, Any]],
+        calendar: BusinessCalendar,
+        patience: Patience,
+    ) -> None:
+        self._door = door
+        self._entries = {entry.kind: entry for entry in catalogue}
+        self._policies = policies
+        self._calendar = calendar
+        self._patience = patience
+
+    def listed(self) -> Page[WorkflowLine]:
+        return Page(items=[_line(entry) for entry in self._entries.values()], next_cursor=None)
+
+    def get(self, kind: str) -> WorkflowView:
+        entry = self._entry(kind)
+        return WorkflowView(
+            **_line(entry).model_dump(),
+            request_schema=strict(entry.request).model_json_schema(),
+            outcome_schema=entry.outcome.model_json_schema(),
+            policy=self._policies(entry),
+        )
+
+    async def start(self, person: Person, kind: str, given: Start, once: Once | None = None) -> Done:
+        """Open a case. It counts once this returns; the engine may start it later."""
+        entry = self._entry(kind)
+        request = self._checked(entry, given.request)
+        policy = self._policies(entry)
+        title = title_of(entry.subject, request) or entry.title
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            if not permitted(present, Action.START, given.scope, entry.starters):
+                who = " or ".join(entry.starters) if entry.starters else "somebody with a role"
+                detail = f"Only {who} in the scope {given.scope} may start this workflow."
+                return forbidden(tx, present, "case.start", detail, {"kind": kind, "scope": given.scope})
+            case_id = f"{kind}-{''.join(secrets.choice(CROCKFORD) for _ in range(10))}"
+            opening = Opening(
+                case_id=case_id,
+                kind=kind,
+                scope=given.scope,
+                title=title,
+                requester=present.id,
+                request=request,
+                policy=policy,
+                calendar=self._calendar,
+                patience=self._patience,
+            )
+            told = opening.model_dump(mode="json")
+            evidence = {"request": digest(request), "policy": digest(policy)}
+            cases.create(tx, case_id, kind, given.scope, title, present.id, told, present.id, evidence)
+            row = reading.seen_case(tx, present, case_id)
+            assert row is not None
+            return Done(reading.case_line(row, (), tx.now).model_dump(mode="json"), created=True)
+
+        return await self._door.act(person, "case.start", act, once)
+
+    def _entry(self, kind: str) -> Entry:
+        entry = self._entries.get(kind)
+        if entry is None:
+            known = ", ".join(sorted(self._entries)) or "none"
+            raise Problem("unknown-kind", f"There is no such workflow; there are: {known}.", field="kind")
+        return entry
+
+    def _checked(self, entry: Entry, request: dict[str, Any]) -> dict[str, Any]:
+        """The request as the case will carry it: complete, and in JSON."""
+        if len(canonical(request)) > MAX_REQUEST_BYTES:
+            raise Problem("too-large", "A request may have at most 256 KiB.", field="request")
+        try:
+            # The strict variant only judges; the model itself says how the request is written down.
+            strict(entry.request).model_validate(request)
+            checked: dict[str, Any] = entry.request.model_validate(request).model_dump(mode="json")
+        except ValidationError as error:
+            raise invalid(error, ("request",)) from error
+        return checked
+
+
+def _line(entry: Entry) -> WorkflowLine:
+    return WorkflowLine(
+        kind=entry.kind,
+        title=entry.title,
+        description=entry.description,
+        decides=entry.decides,
+        silence=entry.silence,
+        starters=list(entry.starters),
+    )

@@ -1,0 +1,43 @@
+"""The first administrator, and the sample organisation of `placet up --demo`."""
+
+import sqlalchemy as sa
+
+from placet.domain.people import ADMIN, SYSTEM, Grant
+from placet.store import people
+from placet.store import tables as t
+from placet.store.engine import Tx
+
+ADMIN_ID = "admin"
+LABEL = "first administrator"
+
+SAMPLE: tuple[tuple[str, str, tuple[Grant, ...]], ...] = (
+    ("ada", "Ada Amari", (Grant(role="member", scope="deals"),)),
+    ("marta", "Marta Mendes", (Grant(role="partner-manager", scope="deals"),)),
+    ("leo", "Leo Larsen", (Grant(role="legal", scope="deals"),)),
+    ("eva", "Eva Ekwueme", (Grant(role="executive", scope="deals"),)),
+    ("cora", "Cora Chen", (Grant(role="coordinator", scope="deals"),)),
+    ("kofi", "Kofi Klein", (Grant(role="council"),)),
+)
+
+
+def ensure_admin(tx: Tx, token: str) -> None:
+    """Make the given token, and no earlier first token, the one of the administrator `admin`."""
+    if people.find(tx, ADMIN_ID) is None:
+        people.add(tx, SYSTEM, ADMIN_ID, "Administrator", "admin@localhost", (Grant(role=ADMIN),))
+    mine = (t.access_token.c.person_id == ADMIN_ID) & (t.access_token.c.label == LABEL)
+    known = set(
+        tx.conn.execute(sa.select(t.access_token.c.hash).where(mine, t.access_token.c.revoked_at.is_(None))).scalars()
+    )
+    if known == {people.token_hash(token)}:
+        return
+    tx.conn.execute(t.access_token.update().where(mine).values(revoked_at=tx.now))
+    again = t.access_token.update().where(t.access_token.c.hash == people.token_hash(token))
+    if tx.conn.execute(again.values(revoked_at=None)).rowcount == 0:
+        people.issue_token(tx, SYSTEM, ADMIN_ID, LABEL, token)
+
+
+def ensure_sample(tx: Tx) -> None:
+    """Add the people of the sample organisation who are not there yet."""
+    for person, name, grants in SAMPLE:
+        if people.find(tx, person) is None:
+            people.add(tx, SYSTEM, person, name, f"{person}@example.org", grants)

@@ -1,0 +1,244 @@
+"""The three processes of Placet, and the supervisor that runs them as one."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
+from temporalio.client import Client
+
+from placet.api.app import create_app
+from placet.catalogue.registry import CATALOGUE
+from placet.control.control import Control
+from placet.runtime import embedded, engine, first_admin, worker
+from placet.runtime.datadir import DataDir
+from placet.runtime.dispatcher import Dispatcher
+from placet.runtime.settings import Settings, SettingsError, load, policy_of
+from placet.runtime.supervisor import Child, ChildState, Status, Supervisor
+from placet.runtime.wiring import database_url, embedded_ports, mail_transport, open_store
+from placet.store import schema
+from placet.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+MIN_FREE_MB = 200
+DRAIN_SECONDS = 35.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an installation lives: its data, its settings, the ports it listens on, and its environment."""
+
+    datadir: DataDir
+    port: int
+    temporal_port: int
+    config: Path | None
+    environment: Mapping[str, str]
+
+    def settings(self) -> Settings:
+        return load(self.config, CATALOGUE)
+
+    def arguments(self) -> list[str]:
+        given = ["--data", str(self.datadir.path), "--port", str(self.port), "--temporal-port", str(self.temporal_port)]
+        return [*given, "--config", str(self.config)] if self.config else given
+
+    @property
+    def temporal(self) -> str:
+        return f"127.0.0.1:{self.temporal_port}"
+
+    @property
+    def worker_ready(self) -> Path:
+        return self.datadir.path / "worker.ready"
+
+
+def control_of(store: Store, settings: Settings) -> Control:
+    return Control(
+        store,
+        CATALOGUE,
+        policies=lambda entry: policy_of(settings, entry),
+        calendar=settings.calendar,
+        patience=settings.patience,
+    )
+
+
+def prepare(place: Place, demo: bool = False) -> None:
+    """Bring the database up to date and make sure that there is an administrator."""
+    settings = place.settings()
+    schema.upgrade(database_url(settings, place.datadir, place.environment))
+    token, _ = place.datadir.admin_token(place.environment)
+    store = open_store(settings, place.datadir, place.port, place.environment)
+    try:
+        store.submit(lambda tx: first_admin.ensure_admin(tx, token)).result()
+        if demo:
+            store.submit(first_admin.ensure_sample).result()
+    finally:
+        store.close()
+
+
+async def run_worker(place: Place) -> None:
+    """The worker process, until SIGTERM."""
+    place.worker_ready.unlink(missing_ok=True)
+    settings = place.settings()
+    transport = mail_transport(settings, place.environment)
+    store = open_store(settings, place.datadir, place.port, place.environment)
+    try:
+        client = await engine.connect_patiently(settings.temporal, place.temporal, CATALOGUE, place.environment)
+        ready = asyncio.Event()
+        serving = asyncio.create_task(
+            worker.serve(
+                client, store, embedded_ports(store), transport, CATALOGUE, settings.temporal.task_queue, ready
+            )
+        )
+        await asyncio.wait([serving, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
+        place.worker_ready.write_text(str(os.getpid()))
+        await serving
+    finally:
+        place.worker_ready.unlink(missing_ok=True)
+        store.close()
+
+
+async def run_api(place: Place) -> None:
+    """The API process, until SIGTERM. It serves people whether or not Temporal is there."""
+    settings = place.settings()
+    store = open_store(settings, place.datadir, place.port, place.environment)
+    client = await engine.connect(settings.temporal, place.temporal, CATALOGUE, place.environment, lazy=True)
+    app = create_app(control_of(store, settings), engine_status=lambda: engine_status(client))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.server.host,
+            port=place.port,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            # An open event stream would otherwise keep the process for ever.
+            timeout_graceful_shutdown=3,
+        )
+    )
+    dispatcher = asyncio.create_task(Dispatcher(store, client, CATALOGUE, settings.temporal.task_queue).run())
+    try:
+        await server.serve()
+    finally:
+        dispatcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await dispatcher
+        store.close()
+    if not server.started:
+        raise SystemExit(1)
+
+
+async def engine_status(client: Client) -> dict[str, Any]:
+    """Whether Temporal answers, within a second."""
+    try:
+        info = await client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=timedelta(seconds=1))
+    except Exception as error:
+        return {"engine": "down", "engine_detail": str(error)[:200]}
+    return {"engine": "up", "engine_version": info.server_version}
+
+
+async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
+    """Run everything under one supervisor until told to stop; the exit code."""
+    place.datadir.check_space(MIN_FREE_MB)
+    settings = place.settings()
+    mail_transport(settings, place.environment)
+    with place.datadir.lock():
+        embedded.check_port(place.port)
+        own_server = settings.temporal.address is None
+        if own_server:
+            embedded.check_port(place.temporal_port)
+            await embedded.bootstrap(place.datadir)
+        await asyncio.to_thread(prepare, place, demo)
+        _, token_file = place.datadir.admin_token(place.environment)
+        address = f"http://{settings.server.host}:{place.port}"
+        place.datadir.write_runtime({"url": address, "temporal": place.temporal, "pid": os.getpid()})
+        waiting = {"worker", "api"} | ({"temporal"} if own_server else set())
+
+        def told(status: Status) -> None:
+            if status.state in (ChildState.DIED, ChildState.GIVEN_UP, ChildState.NOT_READY, ChildState.KILLED):
+                say(f"{status.child}: {status.state}. {status.detail}")
+            if status.state is ChildState.READY and status.child in waiting:
+                waiting.discard(status.child)
+                if not waiting:
+                    if own_server:
+                        say(f"temporal {place.temporal} (namespace {settings.temporal.namespace})")
+                    if token_file is not None:
+                        say(f"administrator token in {token_file}")
+                    say(f"ready {address}")
+
+        try:
+            return await Supervisor(_children(place, own_server), place.datadir.logs, told).run()
+        finally:
+            place.datadir.remove_runtime()
+
+
+def _children(place: Place, own_server: bool) -> list[Child]:
+    env = dict(place.environment)
+    placet = [sys.executable, "-m", "placet.cli.main"]
+    children = [
+        Child(
+            "api",
+            [*placet, "api", *place.arguments()],
+            env,
+            _answers(place.port),
+            stop_order=0,
+        ),
+        Child(
+            "worker",
+            [*placet, "worker", *place.arguments()],
+            env,
+            _exists(place.worker_ready),
+            stop_order=1,
+            grace_seconds=DRAIN_SECONDS,
+        ),
+    ]
+    if own_server:
+        temporal = Child(
+            "temporal",
+            embedded.command(place.datadir, place.temporal_port),
+            embedded.environment(),
+            lambda: embedded.ready(place.datadir, place.temporal_port),
+            stop_order=2,
+        )
+        children.insert(0, temporal)
+    return children
+
+
+def _answers(port: int) -> Callable[[], Awaitable[None]]:
+    async def ready() -> None:
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
+
+    return ready
+
+
+def _exists(path: Path) -> Callable[[], Awaitable[None]]:
+    async def ready() -> None:
+        while not _names_a_process(path):
+            await asyncio.sleep(0.05)
+
+    return ready
+
+
+def _names_a_process(path: Path) -> bool:
+    try:
+        os.kill(int(path.read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+__all__ = ["Place", "SettingsError", "control_of", "engine_status", "prepare", "run_api", "run_worker", "up"]

@@ -1,0 +1,74 @@
+"""The sentence of a waiting case."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from placet.domain.calendar import BusinessCalendar
+from placet.domain.explain import listed, task_sentence
+from placet.domain.people import Audience, External, Named, Role
+from placet.domain.span import Span
+from placet.domain.task import Progress, RungAction, RungSpec, TaskSpec, freeze, n_of
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+OFFICER, CHIEF = Role(name="officer"), Role(name="chief", scope="hq")
+
+
+def say(
+    *to: Audience, progress: Progress | None = None, claimed: str | None = None, passed: int = 0, **rules: object
+) -> str:
+    spec = TaskSpec.model_validate({"name": "review", "title": "Review", "to": (OFFICER,)} | rules)
+    frozen = freeze(spec, BusinessCalendar(), "hash", START)
+    now = START + timedelta(hours=passed)
+    return task_sentence(frozen, progress or Progress(), to or (OFFICER,), "deals", now, claimed)
+
+
+def test_without_a_deadline_it_waits_until_somebody_acts() -> None:
+    assert say() == "Waiting for a officer of deals: Review. It waits until somebody acts."
+
+
+def test_everybody_who_may_answer_is_named() -> None:
+    outside = External(name="Ann Outside", email="ann@example.org")
+    sentence = say(OFFICER, CHIEF, Named(person="olga"), outside)
+    assert "a officer of deals, a chief of hq, olga or Ann Outside (outside the organisation)" in sentence
+
+
+def test_whoever_claimed_the_task_is_the_one_it_waits_for() -> None:
+    assert say(claimed="olga").startswith("Waiting for olga, who claimed it: Review.")
+
+
+def test_several_seats_tell_how_far_they_have_come() -> None:
+    sentence = say(progress=Progress(tally={"approve": 1}), seats=n_of(2, 3))
+    assert sentence.startswith("Waiting for 2 of 3 answers from a officer of deals (1 so far): Review.")
+
+
+@pytest.mark.parametrize(
+    ("rung", "passed", "end"),
+    [
+        (0, 0, "a reminder goes out on 3 March 2026 09:00 UTC, then it expires and the case is refused on"),
+        (1, 30, "on 4 March 2026 09:00 UTC a chief of hq will be asked as well, then it expires"),
+        (2, 50, "If nobody acts, it expires and the case is refused on 5 March 2026 09:00 UTC (in 22 hours)."),
+        (2, 80, "(now)."),
+    ],
+)
+def test_the_next_rung_and_the_deadline_are_foretold(rung: int, passed: int, end: str) -> None:
+    ladder = (
+        RungSpec(action=RungAction.REMIND, after=Span("1d")),
+        RungSpec(action=RungAction.ESCALATE, after=Span("2d"), to=(CHIEF,)),
+    )
+    assert end in say(progress=Progress(rung=rung), passed=passed, within="3d", ladder=ladder)
+
+
+def test_silence_is_told_by_the_label_of_its_outcome() -> None:
+    assert "it counts as “Approve” on 3 March 2026 09:00 UTC (in 1 day)" in say(within="1d", silence="approve")
+
+
+def test_a_pause_moves_what_is_foretold() -> None:
+    assert "4 March 2026 09:00 UTC" in say(within="1d", progress=Progress(shift=timedelta(days=1)))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"), [([], "nobody"), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
+)
+def test_names_are_listed_as_people_list_them(names: list[str], words: str) -> None:
+    assert listed(names) == words
