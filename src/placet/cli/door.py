@@ -13,14 +13,15 @@ DEFAULT_DATA = ".placet"
 
 
 class Refused(click.ClickException):
-    """The API said no; the text is its own, with the field at fault."""
+    """The API said no; the text is its own, with the field at fault. The exit code is 4."""
+
+    exit_code = 4
 
     def __init__(self, problem: dict[str, Any], as_json: bool) -> None:
         field = f" ({problem['field']})" if problem.get("field") else ""
         lines = [f"{problem.get('detail') or problem.get('title')}{field} [{problem.get('code', 'error')}]"]
         lines += [f"  {fault['pointer']}: {fault['detail']}" for fault in problem.get("errors", ())]
         super().__init__(json.dumps(problem, indent=2) if as_json else "\n".join(lines))
-        self.exit_code = 4 if problem.get("status", 400) < 500 else 5
 
 
 @dataclass

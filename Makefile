@@ -1,0 +1,48 @@
+# Needs python3 (3.11 or newer) and make; everything else is installed into .venv, pinned by hash.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo up test check format lock record docs clean
+
+help: ## Show what can be done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/ready ## Play the sample cases on a fresh installation, and verify the proof
+	$(BIN)/placet demo
+
+up: .venv/ready ## Start Placet here, with a sample organisation, until Ctrl-C
+	$(BIN)/placet up --demo
+
+test: check ## Format check, lint, strict types, import contracts, all tests
+	$(BIN)/python -m pytest
+
+check: .venv/ready
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: .venv/ready ## Format the code, mend what the linter can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+record: .venv/ready ## Record new workflow histories for the replay test
+	$(BIN)/python tests/replay/record.py
+
+docs: .venv/ready ## Generate the reference pages from the code
+	$(BIN)/python -m placet.runtime.reference docs/reference
+
+lock: ## Resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+clean: ## Remove the environment and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Placet needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	touch $@

@@ -1,0 +1,203 @@
+"""Who may use which address: every route times every kind of caller, against one table."""
+
+from typing import Any
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from starlette.routing import Mount
+
+from api.office import PARTNER, Office, negotiation, review
+from placet.domain.people import Grant
+from placet.store import people
+from placet.store import tables as t
+
+CONTENT = b"%PDF-1.7 terms"
+HASH = "b" * 64
+
+CALLERS = {
+    "nobody": None,
+    "forged": "forged",
+    "revoked": "rex",
+    "inactive": "ina",
+    "external": PARTNER.person,
+    "uninvolved": "mo",
+    "requester": "rita",
+    "candidate": "ben",
+    "coordinator": "cora",
+    "other coordinator": "carl",
+    "council": "kofi",
+    "admin": "root",
+}
+UNKNOWN = {"nobody": 401, "forged": 401, "revoked": 401, "inactive": 401}
+
+
+def everybody(status: int) -> dict[str, int]:
+    return dict.fromkeys(CALLERS, status)
+
+
+def signed_in(status: int = 200, **other: int) -> dict[str, int]:
+    return {**everybody(status), **UNKNOWN, **other}
+
+
+def only(status: int, *callers: str, **other: int) -> dict[str, int]:
+    return {**everybody(403), **UNKNOWN, **dict.fromkeys(callers, status), **other}
+
+
+HIDDEN = {"uninvolved": 404, "other coordinator": 404}
+SEEN = signed_in(**HIDDEN)
+MANAGED = only(200, "coordinator", "admin", **HIDDEN)
+ASKED = only(200, "candidate", **HIDDEN)
+ADMINS = only(200, "admin")
+STARTED = signed_in(201, **{"external": 403, "other coordinator": 403})
+
+ACCESS: dict[tuple[str, str], dict[str, int]] = {
+    ("GET", "/api/v1/openapi.json"): everybody(200),
+    ("GET", "/healthz"): everybody(200),
+    ("GET", "/readyz"): everybody(200),
+    ("GET", "/metrics"): everybody(200),
+    ("GET", "/static/{path}"): everybody(200),
+    ("GET", "/l/{token}"): everybody(200),
+    ("POST", "/l/{token}"): everybody(200),
+    ("GET", "/l/{token}/documents/{content_hash}"): everybody(200),
+    ("GET", "/api/v1/me"): signed_in(),
+    ("POST", "/api/v1/people"): only(201, "admin"),
+    ("POST", "/api/v1/people/import"): ADMINS,
+    ("PUT", "/api/v1/people/{person_id}/grants"): ADMINS,
+    ("POST", "/api/v1/people/{person_id}/tokens"): only(201, "admin"),
+    ("GET", "/api/v1/workflows"): signed_in(),
+    ("GET", "/api/v1/workflows/{kind}"): signed_in(),
+    ("POST", "/api/v1/workflows/{kind}/cases"): STARTED,
+    ("GET", "/api/v1/cases"): signed_in(),
+    ("GET", "/api/v1/cases/{case_id}"): SEEN,
+    ("GET", "/api/v1/cases/{case_id}/events"): SEEN,
+    ("GET", "/api/v1/cases/{case_id}/documents/{content_hash}"): SEEN,
+    ("POST", "/api/v1/cases/{case_id}/pause"): MANAGED,
+    ("POST", "/api/v1/cases/{case_id}/resume"): MANAGED,
+    ("POST", "/api/v1/cases/{case_id}/cancel"): MANAGED,
+    ("GET", "/api/v1/tasks"): signed_in(),
+    ("GET", "/api/v1/tasks/{task_id}"): SEEN,
+    ("POST", "/api/v1/tasks/{task_id}/answer"): ASKED,
+    ("POST", "/api/v1/tasks/{task_id}/claim"): ASKED,
+    # Giving back what one does not hold changes nothing.
+    ("POST", "/api/v1/tasks/{task_id}/release"): SEEN,
+    ("POST", "/api/v1/tasks/{task_id}/delegate"): ASKED,
+    ("POST", "/api/v1/tasks/{task_id}/reassign"): MANAGED,
+    ("POST", "/api/v1/tasks/{task_id}/signal-token"): only(201, "candidate", **HIDDEN),
+    ("GET", "/api/v1/messages"): signed_in(),
+    ("GET", "/api/v1/messages?all=true"): ADMINS,
+    ("GET", "/api/v1/events"): signed_in(),
+}
+
+BODIES: dict[str, Any] = {
+    "/api/v1/people": {"id": "new", "name": "New", "email": "new@example.org"},
+    "/api/v1/people/{person_id}/grants": {"grants": [{"role": "member", "scope": "deals"}]},
+    "/api/v1/people/{person_id}/tokens": {},
+    "/api/v1/workflows/{kind}/cases": {"scope": "deals", "request": {"name": "Ink", "amount": 1}},
+    "/api/v1/tasks/{task_id}/answer": {"outcome": "approve"},
+    "/api/v1/tasks/{task_id}/delegate": {"to": "bea"},
+    "/api/v1/tasks/{task_id}/reassign": {"to": "bea"},
+}
+
+
+def routes(office: Office) -> set[tuple[str, str]]:
+    """Every method and path that the application answers."""
+    found = set()
+    for route in iter_route_contexts(office.app.routes):
+        path = f"{route.path}/{{path}}" if isinstance(getattr(route, "route", route), Mount) else route.path
+        methods = getattr(route, "methods", None) or {"GET"}
+        found |= {(method, path) for method in methods if method != "HEAD"}
+    return found
+
+
+async def populate(office: Office) -> None:
+    """The callers that the office does not employ."""
+    await office.hire("rex", "admin")
+    await office.hire("ina", "admin")
+    office.tokens["forged"] = "plc_made-up"
+
+    def change(tx: Any) -> None:
+        tx.conn.execute(t.access_token.update().where(t.access_token.c.person_id == "rex").values(revoked_at=tx.now))
+        tx.conn.execute(t.person.update().where(t.person.c.id == "ina").values(active=False))
+        people.admit_external(tx, PARTNER)
+        row = {"media_type": "application/pdf", "size": len(CONTENT), "content": CONTENT, "created_at": tx.now}
+        tx.conn.execute(t.document.insert().values(hash=HASH, **row))
+
+    await office.store.write(change)
+    office.tokens[PARTNER.person] = await office.store.write(
+        # No door gives somebody outside a token; the matrix shows that one would not open much.
+        lambda tx: people.issue_token(tx, "placet", PARTNER.person, "test")
+    )
+    # A stream that is asked to end at once still shows whether it was granted.
+    office.app.state.streams.close()
+
+
+async def tried(office: Office, caller: str, method: str, path: str) -> int:
+    """The status that this caller gets for this route, on a case of its own."""
+    case_id = await office.start()
+    asked = await office.ask(case_id, negotiation(shows={"sheet": HASH}))
+    task = await office.ask(case_id, review(shows={"sheet": HASH}))
+    filled = path.format(
+        case_id=case_id,
+        task_id=task,
+        kind="order",
+        person_id="mo",
+        content_hash=HASH,
+        token=office.link(asked).removeprefix("/l/"),
+        path="placet.css",
+    )
+    more: dict[str, Any] = {}
+    if path == "/l/{token}" and method == "POST":
+        more["data"] = {"outcome": "approve"}
+    if path.endswith("/import"):
+        more["content"] = f"id,name,email,grants\nimp-{case_id[-4:]},Imp,imp@example.org,member\n"
+    answer = await office.call(CALLERS[caller], method, filled, BODIES.get(path), **more)
+    return answer.status_code
+
+
+async def test_every_route_has_a_row_in_the_table_and_no_row_is_left_over(office: Office) -> None:
+    listed = {(method, path.partition("?")[0]) for method, path in ACCESS}
+    assert routes(office) == listed
+
+
+@pytest.mark.parametrize(("method", "path"), ACCESS)
+async def test_each_caller_gets_what_the_table_says(office: Office, method: str, path: str) -> None:
+    await populate(office)
+    got = {caller: await tried(office, caller, method, path) for caller in CALLERS}
+    assert got == ACCESS[method, path]
+
+
+async def test_a_hidden_case_looks_exactly_like_none(office: Office) -> None:
+    task = await office.task()
+    case_id = task.partition(".")[0]
+    for hidden, missing in (
+        (f"/api/v1/cases/{case_id}", "/api/v1/cases/order-0000000000"),
+        (f"/api/v1/tasks/{task}", "/api/v1/tasks/order-0000000000.review.1"),
+        (f"/api/v1/cases/{case_id}/events", "/api/v1/cases/order-0000000000/events"),
+    ):
+        one, other = await office.call("mo", "GET", hidden), await office.call("mo", "GET", missing)
+        assert (one.status_code, one.json()) == (404, other.json())
+    one = await office.answer("mo", task)
+    other = await office.answer("mo", "order-0000000000.review.1")
+    assert (one.status_code, one.json()) == (404, other.json())
+
+
+async def test_what_was_not_allowed_is_kept_in_the_log_of_refusals(office: Office) -> None:
+    task = await office.task()
+    case_id = task.partition(".")[0]
+    assert (await office.call("rita", "POST", f"/api/v1/cases/{case_id}/cancel", {"reason": "no"})).status_code == 403
+    assert (await office.answer("rita", task)).status_code == 403
+    assert (await office.answer("mo", task)).status_code == 404
+    assert (await office.call("rita", "GET", "/api/v1/messages?all=true")).status_code == 403
+    refused = [(actor, action, detail["code"]) for actor, action, detail in await office.lines("@refused")]
+    assert refused == [
+        ("rita", "case.cancel", "forbidden"),
+        ("rita", "task.answer", "excluded"),
+        ("mo", "task.answer", "not-visible"),
+        ("rita", "message.read-all", "forbidden"),
+    ]
+
+
+async def test_rights_are_looked_up_at_the_moment_of_the_act(office: Office) -> None:
+    task = await office.task()
+    await office.store.write(lambda tx: people.set_grants(tx, "root", "ben", (Grant(role="member", scope="labs"),)))
+    assert (await office.answer("ben", task)).status_code == 404
