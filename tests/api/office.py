@@ -72,6 +72,7 @@ class Counter(Durable):
 
 
 COUNTER = Outcome(name="counter", label="Ask for other terms")
+HASH = "b" * 64
 FORM = Counter.model_json_schema()
 
 

@@ -6,13 +6,12 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount
 
-from api.office import PARTNER, Office, negotiation, review
+from api.office import HASH, PARTNER, Office, negotiation, review
 from placet.domain.people import Grant
 from placet.store import people
 from placet.store import tables as t
 
 CONTENT = b"%PDF-1.7 terms"
-HASH = "b" * 64
 
 CALLERS = {
     "nobody": None,
@@ -131,11 +130,16 @@ async def populate(office: Office) -> None:
     office.app.state.streams.close()
 
 
-async def tried(office: Office, caller: str, method: str, path: str) -> int:
-    """The status that this caller gets for this route, on a case of its own."""
+async def opened(office: Office) -> tuple[str, str, str]:
+    """A case with a task for somebody outside and one for a buyer: the three ids."""
     case_id = await office.start()
     asked = await office.ask(case_id, negotiation(shows={"sheet": HASH}))
-    task = await office.ask(case_id, review(shows={"sheet": HASH}))
+    return case_id, asked, await office.ask(case_id, review(shows={"sheet": HASH}))
+
+
+async def tried(office: Office, caller: str, method: str, path: str, ids: tuple[str, str, str]) -> int:
+    """The status that this caller gets for this route."""
+    case_id, asked, task = ids
     filled = path.format(
         case_id=case_id,
         task_id=task,
@@ -162,7 +166,13 @@ async def test_every_route_has_a_row_in_the_table_and_no_row_is_left_over(office
 @pytest.mark.parametrize(("method", "path"), ACCESS)
 async def test_each_caller_gets_what_the_table_says(office: Office, method: str, path: str) -> None:
     await populate(office)
-    got = {caller: await tried(office, caller, method, path) for caller in CALLERS}
+    ids = await opened(office)
+    got = {}
+    for caller in CALLERS:
+        got[caller] = await tried(office, caller, method, path, ids)
+        if method != "GET" and got[caller] < 300:
+            # The act changed the case; the next caller gets another.
+            ids = await opened(office)
     assert got == ACCESS[method, path]
 
 
