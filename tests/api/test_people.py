@@ -71,7 +71,8 @@ async def test_an_import_adds_everybody_and_can_be_repeated(office: Office) -> N
 async def test_one_wrong_line_keeps_everybody_out_and_every_fault_has_its_line(office: Office) -> None:
     status, problem = await load(
         office,
-        "id,name,email,grants\nann,Ann,ann@example.org,\nB!,Bob,bob@example.org,\ncy,Cy,nowhere,Bad Role\nann,A,a@b.cd,\n",
+        "id,name,email,grants\nann,Ann,ann@example.org,\nB!,Bob,bob@example.org,\n"
+        "cy,Cy,nowhere,Bad Role\nann,A,a@b.cd,\n",
     )
     assert (status, problem["code"]) == (422, "bad-import")
     pointers = {fault["pointer"] for fault in problem["errors"]}

@@ -172,8 +172,8 @@ class Scene:
     def export(self) -> list[dict[str, Any]]:
         return self.store.read_now(lambda tx: list(audit.export(tx)))
 
-    def named(self, *names: str) -> tuple[Named, ...]:
-        return tuple(Named(person=name) for name in names)
+    def named(self, *names: str) -> list[Named]:
+        return [Named(person=name) for name in names]
 
 
 def code(result: Counted | NotCounted) -> str:

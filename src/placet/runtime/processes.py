@@ -9,13 +9,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 
-from placet.api.app import create_app
+from placet.api.app import close_streams, create_app
 from placet.catalogue.registry import CATALOGUE
 from placet.control.control import Control
 from placet.runtime import embedded, engine, first_admin, worker
@@ -111,7 +113,7 @@ async def run_api(place: Place) -> None:
     store = open_store(settings, place.datadir, place.port, place.environment)
     client = await engine.connect(settings.temporal, place.temporal, CATALOGUE, place.environment, lazy=True)
     app = create_app(control_of(store, settings), engine_status=lambda: engine_status(client))
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app,
             host=settings.server.host,
@@ -121,7 +123,8 @@ async def run_api(place: Place) -> None:
             server_header=False,
             # An open event stream would otherwise keep the process for ever.
             timeout_graceful_shutdown=3,
-        )
+        ),
+        app,
     )
     dispatcher = asyncio.create_task(Dispatcher(store, client, CATALOGUE, settings.temporal.task_queue).run())
     try:
@@ -133,6 +136,18 @@ async def run_api(place: Place) -> None:
         store.close()
     if not server.started:
         raise SystemExit(1)
+
+
+class _Server(uvicorn.Server):
+    """Ends the live streams as soon as it is asked to stop: it would wait for them otherwise."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        asyncio.get_running_loop().call_soon_threadsafe(close_streams, self._app)
+        super().handle_exit(sig, frame)
 
 
 async def engine_status(client: Client) -> dict[str, Any]:

@@ -75,4 +75,3 @@ async def serve(
             chore.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*chores, return_exceptions=True)
-

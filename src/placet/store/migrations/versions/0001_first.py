@@ -212,9 +212,9 @@ def upgrade() -> None:
         sa.Column("verdict", JSON, nullable=True),
         sa.Column("consumed_at", Instant(), nullable=True),
         sa.Column("quiet_until", Instant(), nullable=True),
-        sa.ForeignKeyConstraint(["case_id"], ["case_.id"], name="fk_decision_case_id"),
         sa.PrimaryKeyConstraint("id", name="pk_decision"),
         sa.UniqueConstraint("case_id", "name", "ordinal", name="uq_decision_case_id_name_ordinal"),
+        sa.ForeignKeyConstraint(["case_id"], ["case_.id"], name="fk_decision_case_id"),
     )
     op.create_index(
         "ix_decision_closed_at",
