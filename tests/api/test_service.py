@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.office import Office
+from placet.control import vitals
 from placet.store import tables as t
 from placet.store.engine import StoreUnavailable
 
@@ -32,7 +33,8 @@ async def test_ready_says_that_acts_are_taken_whatever_the_engine_does(office: O
     assert (down.status_code, down.json()["engine"]) == (200, "down")
 
 
-async def test_not_ready_while_nothing_can_be_written(office: Office) -> None:
+async def test_not_ready_while_nothing_can_be_written(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vitals, "PATIENCE_SECONDS", 0.2)
     file = sa.make_url(office.store.url).database
     with sqlite3.connect(file, isolation_level=None) as blocker:
         blocker.execute("BEGIN IMMEDIATE")
@@ -72,7 +74,7 @@ async def test_figures_count_acts_and_time_by_route_never_by_path(office: Office
         'placet_acts_total{act="task.answer",result="counted"} 1.0',
         'placet_acts_total{act="task.answer",result="not-found"} 1.0',
         'placet_http_request_seconds_count{method="POST",route="/api/v1/tasks/{task_id}/answer",status="200"} 1.0',
-        'placet_http_request_seconds_count{method="GET",route="/l/{token}",status="404"} 1.0',
+        'placet_http_request_seconds_count{method="GET",route="/l/{token}",status="410"} 1.0',
         'placet_http_request_seconds_count{method="GET",route="unmatched",status="404"} 1.0',
         "placet_cases_open 1.0",
         "placet_outbox_waiting 2.0",
@@ -112,7 +114,7 @@ async def test_the_description_is_openapi_3_1_with_problems(office: Office) -> N
     assert api["openapi"].startswith("3.1")
     told = api["paths"]["/api/v1/tasks/{task_id}/answer"]["post"]
     assert told["security"] == [{"HTTPBearer": []}]
-    assert list(told["responses"]["422"]["content"]) == ["application/problem+json"]
+    assert list(told["responses"]["default"]["content"]) == ["application/problem+json"]
     assert "verdict" in api["components"]["schemas"]["ProblemView"]["properties"]
     assert told["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("ActView")
     assert not [path for path in api["paths"] if path.startswith("/l/")]

@@ -54,6 +54,7 @@ def create_app(
     for part in (people, workflows, cases, tasks, messages, events, service):
         app.include_router(part.router)
     links.install(app, control)
+    errors.describe(app)
     return app
 
 

@@ -56,11 +56,6 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
         "description": "What went wrong",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemView"}}},
     },
-    422: {
-        "description": "Some fields are wrong",
-        "model": ProblemView,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemView"}}},
-    },
 }
 
 
@@ -113,6 +108,19 @@ def install(app: FastAPI) -> None:
     async def _http(_: Request, error: HTTPException) -> JSONResponse:
         code, title, detail = OF_HTTP.get(error.status_code, ("http-error", "Not possible", str(error.detail)))
         return problem_json(error.status_code, code, title, detail, error.headers)
+
+
+def describe(app: FastAPI) -> None:
+    """Put the shape of problems into the description of the API."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        api = plain()
+        shape = ProblemView.model_json_schema(ref_template="#/components/schemas/{model}")
+        api["components"]["schemas"] |= shape.pop("$defs", {}) | {"ProblemView": shape}
+        return api
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 def _within(error: Any) -> tuple[Any, ...]:

@@ -48,6 +48,7 @@ CODES: dict[str, tuple[Kind, str]] = {
     "invalid-data": (Kind.INVALID, "The form is not filled in correctly"),
     "unknown-outcome": (Kind.INVALID, "No such outcome"),
     "comment-required": (Kind.INVALID, "Comment needed"),
+    "documents-missing": (Kind.INVALID, "Documents missing"),
     "unknown-person": (Kind.INVALID, "No such person"),
     "unfit-person": (Kind.INVALID, "Not this person"),
     "bad-cursor": (Kind.INVALID, "Unknown position in the list"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import Field, field_validator
+from sqlalchemy.sql import operators
 
 from placet.control import cursor, reading
 from placet.control.door import Done, Door, Once, forbidden
@@ -167,10 +168,16 @@ def _done(task_id: str, result: Counted | NotCounted) -> Done | Problem:
     return Done(view.model_dump(mode="json"))
 
 
-def _asked(person: Person) -> sa.Select[tuple[str]]:
-    """The tasks that mean this person now. The bare column makes both databases use the partial indexes."""
-    c = t.candidate.c
-    return sa.select(c.decision_id).where(sa.literal_column("candidate.live", sa.Boolean), is_candidate(person))
+def _asked(person: Person) -> sa.CompoundSelect[tuple[str]]:
+    """The tasks that mean this person now, each reason looked up in its own partial index.
+
+    SQLite reads all candidates for an OR of reasons, and knows the partial indexes only by the bare column.
+    """
+    meant = is_candidate(person)
+    split = isinstance(meant, sa.BooleanClauseList) and meant.operator is operators.or_
+    reasons = list(meant.clauses) if split else [meant]
+    live = sa.text("candidate.live")
+    return sa.union(*(sa.select(t.candidate.c.decision_id).where(live, reason) for reason in reasons))
 
 
 def _after(due: datetime | None, last: str) -> sa.ColumnElement[bool]:

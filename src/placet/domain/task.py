@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from placet.domain.calendar import BusinessCalendar
+from placet.domain.collection import DocumentRequest
 from placet.domain.model import Durable
 from placet.domain.people import Audience
 from placet.domain.span import Span
@@ -91,7 +92,12 @@ class TaskSpec(Durable):
     form_on: tuple[str, ...] = ()
     shows: Any = None
     signal: str | None = None
+    signal_outcome: str | None = None
     attention: bool = False
+    documents: tuple[DocumentRequest, ...] = ()
+    documents_on: tuple[str, ...] = ()
+    round: int = 1
+    window: Span | None = None
 
     @model_validator(mode="after")
     def _coherent(self) -> "TaskSpec":
@@ -127,7 +133,12 @@ class TaskRules(Durable):
     form_on: tuple[str, ...] = ()
     subject_hash: str
     signal: str | None = None
+    signal_outcome: str | None = None
     attention: bool = False
+    documents: tuple[DocumentRequest, ...] = ()
+    documents_on: tuple[str, ...] = ()
+    round: int = 1
+    window_at: datetime | None = None
 
     def outcome(self, name: str) -> Outcome | None:
         return next((outcome for outcome in self.outcomes if outcome.name == name), None)
@@ -137,9 +148,12 @@ class TaskRules(Durable):
         return self.form if not self.form_on or outcome in self.form_on else None
 
 
-def freeze(spec: TaskSpec, calendar: BusinessCalendar, subject_hash: str, now: datetime) -> TaskRules:
-    """The rules of a task that opens now."""
-    due_at = calendar.after(now, spec.within) if spec.within else None
+def freeze(
+    spec: TaskSpec, calendar: BusinessCalendar, subject_hash: str, now: datetime, window_at: datetime | None = None
+) -> TaskRules:
+    """The rules of a task that opens now. `window_at` is when the window of the whole case ends, if it has one."""
+    ends = [calendar.after(now, spec.within)] if spec.within else []
+    due_at = min([*ends, window_at] if window_at else ends, default=None)
     rungs = (Rung(action=rung.action, at=calendar.after(now, rung.after), to=rung.to) for rung in spec.ladder)
     return TaskRules(
         title=spec.title,
@@ -155,7 +169,12 @@ def freeze(spec: TaskSpec, calendar: BusinessCalendar, subject_hash: str, now: d
         form_on=spec.form_on,
         subject_hash=subject_hash,
         signal=spec.signal,
+        signal_outcome=spec.signal_outcome,
         attention=spec.attention,
+        documents=spec.documents,
+        documents_on=spec.documents_on,
+        round=spec.round,
+        window_at=window_at,
     )
 
 
@@ -184,6 +203,7 @@ class Standing(Durable):
 class Reason(StrEnum):
     ANSWERED = "answered"
     SILENCE = "silence"
+    WINDOW = "window"
     WITHDRAWN = "withdrawn"
 
 
@@ -226,9 +246,15 @@ def refusal(rules: TaskRules, progress: Progress, standing: Standing) -> Refusal
 
 
 def answer_refusal(
-    rules: TaskRules, progress: Progress, standing: Standing, outcome: str, comment: str, subject_hash: str | None
+    rules: TaskRules,
+    progress: Progress,
+    standing: Standing,
+    outcome: str,
+    comment: str,
+    subject_hash: str | None,
+    missing: tuple[str, ...] = (),
 ) -> Refusal | None:
-    """Why this answer may not count, or None."""
+    """Why this answer may not count, or None. `missing` are the documents asked for that have not come."""
     if why := refusal(rules, progress, standing):
         return why
     if rules.outcome(outcome) is None:
@@ -240,6 +266,8 @@ def answer_refusal(
         return Refusal(
             code="stale-subject", detail="What you looked at has changed since; read it again.", field="subject_hash"
         )
+    if missing and outcome in rules.documents_on:
+        return Refusal(code="documents-missing", detail=f"Still missing: {', '.join(missing)}.", field="documents")
     return None
 
 
@@ -284,7 +312,7 @@ def on_silence(rules: TaskRules, progress: Progress) -> Verdict | None:
     return Verdict(
         outcome=chosen.name if chosen else "expired",
         favourable=chosen.favourable if chosen else False,
-        reason=Reason.SILENCE,
+        reason=Reason.WINDOW if rules.due_at == rules.window_at else Reason.SILENCE,
         at=deadline,
         comment="Too few people answered in time." if progress.cast else "Nobody answered in time.",
     )

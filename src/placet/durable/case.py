@@ -1,58 +1,40 @@
-"""The base of every catalogue workflow: what an author calls, and the one loop that waits.
+"""The base of every catalogue workflow: what an author calls."""
 
-A case waits in a single place, `_verdict`: it reports, and then sleeps until it is woken or the clock must act. All
-rules live in the database's transaction; a wake-up that is doubled, late, forged or lost changes nothing.
-"""
-
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, timedelta
-from typing import Any, ClassVar, TypeVar
+from datetime import date
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import is_cancelled_exception
 
-from placet.domain.course import Ask, Closing, Direction, Opening, Reply, Report, SignalNote
-from placet.domain.people import ADMIN, COORDINATOR, Audience, Role
+from placet.domain.collection import DocumentRequest, Received
+from placet.domain.model import Durable
+from placet.domain.people import Audience
 from placet.domain.span import Span
 from placet.domain.step import Step
-from placet.domain.task import ANY, APPROVE, REFUSE, Outcome, RungAction, RungSpec, Seats, TaskSpec, Verdict
-from placet.durable.endings import Cancelled, Ending, Refused, Superseded
+from placet.domain.task import ANY, APPROVE, REFUSE, Outcome, Reason, RungAction, RungSpec, Seats, TaskSpec, Verdict
+from placet.durable.course import Course
+from placet.durable.endings import Refused
 from placet.durable.names import slug
-from placet.durable.records import Records, StepDecision
-from placet.durable.saga import ABANDON, Effect, Saga
+from placet.durable.saga import Effect
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
-WAKE = "wake"
-SIGNAL_BYTES = 32_000
-SIGNALS_KEPT = 100
-CONTINUE = Outcome(name="continue", label="Go on from here")
+SUBMIT = Outcome(name="submit", label="I have sent everything")
 
 
-class Case:
+class Collected(Durable):
+    """How one round of collecting ended: all that was asked for, or silence, or the end of the case's window."""
+
+    complete: bool
+    window_over: bool
+    documents: tuple[Received, ...] = ()
+
+
+class Case(Course):
     """A durable course of steps and decisions. Subclasses write `run`; see `placet.durable.workflow.case`."""
-
-    request_type: ClassVar[type[BaseModel]]
-    policy_type: ClassVar[type[BaseModel]]
-
-    opening: Opening
-
-    def __init__(self) -> None:
-        self._woken = False
-        self._signals: list[SignalNote] = []
-        self._timer: asyncio.Task[None] | None = None
-        self._seen = 0
-        self._state = "starting"
-        self._waiting_for = ""
-        self._ordinals: dict[str, int] = {}
-        self._saga = Saga(self)
-
-    # What an author calls.
 
     @property
     def requester(self) -> str:
@@ -62,6 +44,10 @@ class Case:
     def today(self) -> date:
         """The date in the house calendar's zone."""
         return workflow.now().astimezone(ZoneInfo(self.opening.calendar.zone)).date()
+
+    def show(self, **facts: Any) -> None:
+        """Let `get_status` show these facts of the course as well."""
+        self._facts |= facts
 
     async def step(
         self,
@@ -130,12 +116,19 @@ class Case:
         form: type[BaseModel] | None = None,
         form_on: tuple[str, ...] = (),
         signal: str | None = None,
+        signal_outcome: str | None = None,
+        window: Span | None = None,
+        documents: tuple[DocumentRequest, ...] = (),
+        documents_on: tuple[str, ...] = (),
+        round: int = 1,
     ) -> Verdict:
         """Ask people for one of several outcomes and wait, as long as it takes.
 
         The requester never decides. `within`, `remind` and `escalate` all count from the opening. `silence` names the
         outcome that the deadline brings. `form` is the data that comes with an answer, or only with the outcomes in
-        `form_on`.
+        `form_on`. `window` counts from the opening of the case, whatever `within` says. `documents` are collected
+        with the answer: the outcomes in `documents_on` need them. `signal` names a Temporal signal that may carry the
+        answer, together with a token; `signal_outcome` is what it means when it does not say.
         """
         ladder = []
         if remind is not None:
@@ -159,193 +152,48 @@ class Case:
             form_on=form_on,
             shows=shows,
             signal=signal,
+            signal_outcome=signal_outcome,
+            window=window,
+            documents=documents,
+            documents_on=documents_on,
+            round=round,
         )
-        return await self._decided(spec)
+        return await self.decided(spec)
 
-    # What the primitives call.
+    async def collect(
+        self,
+        title: str,
+        *,
+        of: Audience,
+        documents: tuple[DocumentRequest, ...],
+        round: int,
+        within: Span,
+        window: Span | None = None,
+        remind: Span | None = None,
+        instructions: str = "",
+        signal: str | None = None,
+    ) -> Collected:
+        """Ask somebody for documents, one round of it: it ends when they say that they have sent everything.
 
-    async def attention(self, about: str, spec: TaskSpec) -> Verdict:
-        """Ask the scope's coordinators what to do about something that went wrong."""
-        return await self._decided(spec.model_copy(update={"name": f"attention-{slug(about)}"}))
-
-    async def mark(self, decided: StepDecision) -> None:
-        await workflow.execute_local_activity_method(
-            Records.mark_step, decided, start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT
+        `documents` of the answer are the newest files of the whole case, by name.
+        """
+        verdict = await self.ask(
+            title,
+            to=of,
+            outcomes=(SUBMIT,),
+            within=within,
+            window=window,
+            remind=remind,
+            instructions=instructions,
+            shows={"round": round, "documents": documents},
+            documents=documents,
+            documents_on=(SUBMIT.name,),
+            round=round,
+            signal=signal,
+            signal_outcome=SUBMIT.name,
         )
-
-    async def hold(self) -> None:
-        """Wait here while the case is paused; raises `Cancelled` once it is cancelled."""
-        while (await self._report(None)).direction is Direction.PAUSED:
-            await self._sleep(None)
-
-    async def _decided(self, spec: TaskSpec) -> Verdict:
-        ordinal = self._ordinals[spec.name] = self._ordinals.get(spec.name, 0) + 1
-        ask = Ask(spec=spec, ordinal=ordinal)
-        if self._state != "compensating":
-            self._state = "waiting"
-        self._waiting_for = spec.title
-        while True:
-            reply = await self._report(ask)
-            if reply.verdict is not None:
-                self._waiting_for = ""
-                return reply.verdict
-            await self._sleep(reply.next_in)
-
-    async def _report(self, ask: Ask | None, closing: Closing | None = None) -> Reply:
-        self._woken = False
-        signals, self._signals = tuple(self._signals), []
-        told = Report(
-            case_id=self.opening.case_id,
-            run_id=workflow.info().run_id,
-            seen=self._seen,
-            state=self._state,
-            ask=ask,
-            signals=signals,
-            closing=closing,
+        return Collected(
+            complete=verdict.reason is Reason.ANSWERED,
+            window_over=verdict.reason is Reason.WINDOW,
+            documents=tuple(Received.model_validate(one) for one in verdict.data.get("documents", ())),
         )
-        while True:
-            reply = await workflow.execute_local_activity_method(
-                Records.report, told, start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT
-            )
-            self._seen = max(self._seen, reply.progress)
-            match reply.direction:
-                case Direction.SUPERSEDED:
-                    raise Superseded(reply.why)
-                case Direction.CANCELLED:
-                    raise Cancelled(reply.why or "Cancelled.", (reply.by,))
-                case Direction.UNKNOWN:
-                    told = told.model_copy(update={"opening": self.opening, "signals": ()})
-                case Direction.BEHIND:
-                    await self._after_restore(reply.why)
-                    told = told.model_copy(update={"seen": self._seen, "signals": ()})
-                case _:
-                    return reply
-
-    async def _after_restore(self, why: str) -> None:
-        """The database knows less than this case: people decide whether it may go on."""
-        name = "attention-restored-database"
-        ordinal = self._ordinals[name] = self._ordinals.get(name, 0) + 1
-        spec = TaskSpec(
-            name=name,
-            title="The database is older than this case",
-            instructions=f"{why} Steps and answers after the copy are missing from it; the case itself has them.",
-            to=(Role(name=COORDINATOR), Role(name=ADMIN)),
-            outcomes=(CONTINUE, ABANDON),
-            attention=True,
-        )
-        told = Report(
-            case_id=self.opening.case_id,
-            run_id=workflow.info().run_id,
-            seen=self._seen,
-            state=self._state,
-            ask=Ask(spec=spec, ordinal=ordinal),
-            withdraw_others=True,
-        )
-        while True:
-            self._woken = False
-            reply = await workflow.execute_local_activity_method(
-                Records.report, told, start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT
-            )
-            self._seen = max(self._seen, reply.progress)
-            if reply.verdict is not None:
-                if reply.verdict.outcome == ABANDON.name:
-                    raise Cancelled(f"{why} The case was given up.", reply.verdict.by)
-                return
-            await self._sleep(reply.next_in)
-
-    async def _sleep(self, seconds: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        timer = self._timer = asyncio.create_task(asyncio.sleep(seconds)) if seconds is not None else None
-        # The timer outlives the last wait on purpose: cancelling it would cost one more event of history.
-        await workflow.wait_condition(
-            lambda: self._woken or bool(self._signals) or (timer is not None and timer.done())
-        )
-
-    # The course from opening to closing.
-
-    async def conduct(self, opening: Opening) -> dict[str, Any]:
-        """Run the story, compensate if it ends early, and close the case."""
-        self.opening = opening
-        self._state = "running"
-        request = self.request_type.model_validate(opening.request)
-        self.policy = self.policy_type.model_validate(opening.policy)
-        try:
-            outcome = await self.run(request)
-            closing = Closing(state="completed", outcome=outcome.model_dump(mode="json"), summary=self.summary(outcome))
-        except Superseded:
-            return {"status": "superseded"}
-        except Ending as ending:
-            closing = await self._unwound(ending)
-        except BaseException as error:
-            if not is_cancelled_exception(error):
-                # A fault in the code fails the task, not the case: it goes on where it was once the code is mended.
-                raise
-            stopped = Cancelled("The workflow was cancelled by an operator.", ("operator",))
-            # A shield: compensation runs to its end whatever else is asked of the workflow.
-            closing = await asyncio.shield(asyncio.create_task(self._unwound(stopped)))
-        try:
-            await asyncio.shield(asyncio.create_task(self._closed(closing)))
-        except Superseded:
-            return {"status": "superseded"}
-        return closing.outcome
-
-    async def _unwound(self, ending: Ending) -> Closing:
-        self._state = "compensating"
-        await self._saga.compensate()
-        outcome = self.early_outcome(ending)
-        return Closing(state=ending.state, outcome=outcome, summary=ending.why)
-
-    async def _closed(self, closing: Closing) -> None:
-        await self._report(None, closing)
-        self._state = closing.state
-
-    async def run(self, request: Any) -> BaseModel:
-        """The story; written by the catalogue."""
-        raise NotImplementedError
-
-    def summary(self, outcome: BaseModel) -> str:
-        """One sentence for those who took part, when the case completes."""
-        return f"{self.opening.title}: completed."
-
-    def early_outcome(self, ending: Ending) -> dict[str, Any]:
-        """The outcome of a case that ended early."""
-        return {"status": ending.state, "reason": ending.why}
-
-    # Messages.
-
-    @workflow.signal(dynamic=True)
-    def _receive(self, name: str, args: Sequence[RawValue]) -> None:
-        """Every signal, whatever its name and arguments: raw values cannot fail to decode and wedge the case."""
-        if name == WAKE:
-            self._woken = True
-        elif len(self._signals) < SIGNALS_KEPT:
-            self._signals.append(SignalNote(name=name[:100], payload=_text(args)))
-
-    @workflow.query(name="get_status")
-    def get_status(self) -> dict[str, Any]:
-        """What the running workflow knows of itself; pages and lists read the database instead."""
-        if not hasattr(self, "opening"):
-            return {"status": self._state}
-        return {
-            "case_id": self.opening.case_id,
-            "kind": self.opening.kind,
-            "status": self._state,
-            "waiting_for": self._waiting_for,
-        }
-
-
-PATIENT = RetryPolicy(
-    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10), maximum_attempts=0
-)
-
-
-def _text(args: Sequence[RawValue]) -> str | None:
-    """The single argument of a signal as text; None for none, several, too much, or not UTF-8."""
-    if len(args) != 1 or len(args[0].payload.data) > SIGNAL_BYTES:
-        return None
-    try:
-        return args[0].payload.data.decode()
-    except UnicodeDecodeError:
-        return None

@@ -18,7 +18,7 @@ from placet.durable.journaling import HELD
 from placet.durable.records import StepDecision
 
 if TYPE_CHECKING:
-    from placet.durable.case import Case
+    from placet.durable.course import Course
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -40,7 +40,7 @@ class Undo:
 class Saga:
     """The compensations owed so far, newest last."""
 
-    def __init__(self, case: "Case") -> None:
+    def __init__(self, case: "Course") -> None:
         self._case = case
         self._owed: list[Undo] = []
         self._ordinals: dict[str, int] = {}

@@ -12,7 +12,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from placet.domain.course import Opening
-from placet.durable.case import WAKE
+from placet.durable.course import WAKE
 from placet.durable.workflow import Entry
 from placet.store import course, outbox
 from placet.store.engine import Store, StoreUnavailable

@@ -131,6 +131,7 @@ def create(
         "closed_at": None,
         "clock": now,
         "paused_at": None,
+        "paused_us": 0,
         "cancelled_by": None,
         "cancel_reason": None,
         "final_step": None,

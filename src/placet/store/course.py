@@ -185,6 +185,7 @@ def resume(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCo
             return Counted()
         paused_at, case["paused_at"] = case["paused_at"], None
         stood = tx.now - paused_at
+        case["paused_us"] += stood // timedelta(microseconds=1)
         for decision in open_tasks(case):
             # A task that opened during the pause stood still only since then.
             _shift(decision, tx.now - max(paused_at, decision.row["opened_at"]))

@@ -100,7 +100,11 @@ def open_task(case: LockedCase, spec: TaskSpec, ordinal: int, calendar: Business
     if tx.conn.execute(sa.select(t.decision.c.id).where(t.decision.c.id == found)).first():
         return _lock(case, found)
     shows = spec.model_dump(mode="json")["shows"]
-    rules = rule.freeze(spec, calendar, digest(shows), tx.now)
+    window_at = None
+    if spec.window is not None:
+        stood = timedelta(microseconds=case["paused_us"]) + (tx.now - (case["paused_at"] or tx.now))
+        window_at = calendar.after(case["opened_at"], spec.window) + stood
+    rules = rule.freeze(spec, calendar, digest(shows), tx.now, window_at)
     row: dict[str, Any] = {
         "id": found,
         "case_id": case.id,

@@ -8,6 +8,7 @@ nothing else with it. Functions passed here do no I/O of their own.
 import asyncio
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ GROUP = 200
 BREATH_SECONDS = 0.001
 RETRIED_STATES = ("40001", "40P01")
 SQLITE_BUSY = 5
+SWITCH_SECONDS = 5
 
 
 class StoreUnavailable(Exception):
@@ -161,14 +163,28 @@ def _sqlite(url: str, begin: str) -> Engine:
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        for pragma in ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        _write_ahead(connection)
 
     @sa.event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
         conn.exec_driver_sql(begin)
 
     return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """Switch the file to WAL; SQLite does not wait for another process that is just doing the same."""
+    patience = time.monotonic() + SWITCH_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > patience:
+                raise
+            time.sleep(BREATH_SECONDS)
 
 
 class _GroupWriter:
@@ -238,15 +254,18 @@ class _GroupWriter:
         with self._engine.begin() as conn:
             for fn, future in calls:
                 tx = Tx(conn, self._store.clock, self._store.house)
+                own = conn.begin_nested()
                 try:
-                    with conn.begin_nested():
-                        result = fn(tx)
+                    result = fn(tx)
                 except OperationalError:
-                    # SQLite may have rolled back the whole transaction by itself (disk full, I/O error).
+                    # SQLite may have rolled back the whole transaction by itself (disk full, I/O error): there may be
+                    # no savepoint any more.
                     raise
                 except Exception as error:
+                    own.rollback()
                     answers.append((future, None, error))
                 else:
+                    own.commit()
                     topics |= tx.topics
                     answers.append((future, result, None))
         self._store.tell(topics)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from placet.domain.course import SignalNote
 from placet.domain.people import Person
+from placet.domain.task import TaskRules
 from placet.store import acts, people
 from placet.store import tables as t
 from placet.store.decisions import NoSuchTask
@@ -66,7 +67,9 @@ def _admitted(tx: Tx, case_id: str, note: SignalNote) -> tuple[str | None, str]:
         return "wrong-signal", person.id
     if tx.read_clock() >= row.expires_at:
         return "token-expired", person.id
-    answer = _answer_of(given)
+    if given.get("officer", person.id) != person.id:
+        return "not-your-token", person.id
+    answer = _answer_of(given, TaskRules.model_validate(decision.rules))
     if answer is None:
         return "malformed", person.id
     try:
@@ -79,14 +82,16 @@ def _admitted(tx: Tx, case_id: str, note: SignalNote) -> tuple[str | None, str]:
     return None, person.id
 
 
-def _answer_of(given: dict[str, Any]) -> acts.Answer | None:
-    """The seeds' signals say `decision`, Placet's own says `outcome`; what else they carry is the answer's data."""
-    outcome, comment = given.get("outcome", given.get("decision")), given.get("comment", "")
+def _answer_of(given: dict[str, Any], rules: TaskRules) -> acts.Answer | None:
+    """The seeds' signals say `decision`, Placet's own says `outcome`; one that says neither means the usual one."""
+    outcome = given.get("outcome", given.get("decision", rules.signal_outcome))
+    comment = given.get("comment", "")
     if not isinstance(outcome, str) or not isinstance(comment, str) or len(comment) > acts.MAX_COMMENT:
         return None
     data = given.get("data")
     if data is None:
-        data = {key: value for key, value in given.items() if key in ("documents",)}
+        takes_data = rules.form_for(outcome) is not None
+        data = {"documents": given["documents"]} if takes_data and "documents" in given else {}
     try:
         return acts.Answer(outcome=outcome, comment=comment, data=data)
     except ValueError:

@@ -1,0 +1,68 @@
+"""Collecting documents, pure: what was asked for, what has come, what is still missing.
+
+A collection runs in rounds. A document is `requested`, then `received`; the reviewer accepts it, or asks for it again
+with a reason. Accepted documents are not asked for again.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from placet.domain.model import Durable
+
+NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"
+
+
+class DocumentState(StrEnum):
+    REQUESTED = "requested"
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    REVISION = "revision"
+
+
+class DocumentRequest(Durable):
+    """One document asked for: a name that stays the same over the rounds, what it is, and why it is asked for again."""
+
+    name: str = Field(pattern=NAME, title="Name")
+    title: str = Field(default="", max_length=200, title="Title")
+    reason: str = Field(default="", max_length=2000, title="Reason")
+    required: bool = True
+
+
+class Received(Durable):
+    """One document as it came: the newest file under its name counts. `hash` is the SHA-256 of its content."""
+
+    id: str
+    name: str
+    hash: str
+    filename: str
+    media_type: str
+    size: int
+    round: int
+    at: datetime
+    by: str
+
+
+def newest(received: Iterable[Received]) -> dict[str, Received]:
+    """The file that counts for each name."""
+    found: dict[str, Received] = {}
+    for one in sorted(received, key=lambda document: (document.round, document.at)):
+        found[one.name] = one
+    return found
+
+
+def missing(requests: Iterable[DocumentRequest], received: Iterable[Received], round: int) -> tuple[str, ...]:
+    """The names of the required documents that have not come in this round."""
+    here = {one.name for one in received if one.round == round}
+    return tuple(request.name for request in requests if request.required and request.name not in here)
+
+
+def again(asked: Iterable[DocumentRequest], wanted: Iterable[dict[str, Any]]) -> tuple[DocumentRequest, ...]:
+    """The requests of the next round: what the reviewer names, each with its reason; titles are kept."""
+    titles = {request.name: request.title for request in asked}
+    return tuple(
+        DocumentRequest(name=one["name"], title=titles.get(one["name"], ""), reason=one["reason"]) for one in wanted
+    )

@@ -1,0 +1,235 @@
+"""The course of a case from opening to closing, and the one loop that waits.
+
+A case waits in a single place, `decided`: it reports, and then sleeps until it is woken or the clock must act. All
+rules live in the database's transaction; a wake-up that is doubled, late, forged or lost changes nothing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import is_cancelled_exception
+
+from placet.domain.course import Ask, Closing, Direction, Opening, Reply, Report, SignalNote
+from placet.domain.people import ADMIN, COORDINATOR, Role
+from placet.domain.task import Outcome, TaskSpec, Verdict
+from placet.durable.endings import Cancelled, Ending, Superseded
+from placet.durable.names import slug
+from placet.durable.records import Records, StepDecision
+from placet.durable.saga import ABANDON, Saga
+
+WAKE = "wake"
+SIGNAL_BYTES = 32_000
+SIGNALS_KEPT = 100
+CONTINUE = Outcome(name="continue", label="Go on from here")
+PATIENT = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10), maximum_attempts=0
+)
+
+
+class Course:
+    """What runs inside Temporal for every case; `Case` adds what an author calls."""
+
+    request_type: ClassVar[type[BaseModel]]
+    policy_type: ClassVar[type[BaseModel]]
+
+    opening: Opening
+
+    def __init__(self) -> None:
+        self._woken = False
+        self._signals: list[SignalNote] = []
+        self._timer: asyncio.Task[None] | None = None
+        self._seen = 0
+        self._state = "starting"
+        self._waiting_for = ""
+        self._facts: dict[str, Any] = {}
+        self._ordinals: dict[str, int] = {}
+        self._saga = Saga(self)
+
+    # What the primitives call.
+
+    async def attention(self, about: str, spec: TaskSpec) -> Verdict:
+        """Ask the scope's coordinators what to do about something that went wrong."""
+        return await self.decided(spec.model_copy(update={"name": f"attention-{slug(about)}"}))
+
+    async def mark(self, decided: StepDecision) -> None:
+        await workflow.execute_local_activity_method(
+            Records.mark_step, decided, start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT
+        )
+
+    async def hold(self) -> None:
+        """Wait here while the case is paused; raises `Cancelled` once it is cancelled."""
+        while (await self._report(None)).direction is Direction.PAUSED:
+            await self._sleep(None)
+
+    async def decided(self, spec: TaskSpec) -> Verdict:
+        ordinal = self._ordinals[spec.name] = self._ordinals.get(spec.name, 0) + 1
+        ask = Ask(spec=spec, ordinal=ordinal)
+        if self._state != "compensating":
+            self._state = "waiting"
+        self._waiting_for = spec.title
+        while True:
+            reply = await self._report(ask)
+            if reply.verdict is not None:
+                self._waiting_for = ""
+                return reply.verdict
+            await self._sleep(reply.next_in)
+
+    async def _report(self, ask: Ask | None, closing: Closing | None = None) -> Reply:
+        self._woken = False
+        signals, self._signals = tuple(self._signals), []
+        told = Report(
+            case_id=self.opening.case_id,
+            run_id=workflow.info().run_id,
+            seen=self._seen,
+            state=self._state,
+            ask=ask,
+            signals=signals,
+            closing=closing,
+        )
+        while True:
+            reply = await workflow.execute_local_activity_method(
+                Records.report, told, start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT
+            )
+            self._seen = max(self._seen, reply.progress)
+            match reply.direction:
+                case Direction.SUPERSEDED:
+                    raise Superseded(reply.why)
+                case Direction.CANCELLED:
+                    raise Cancelled(reply.why or "Cancelled.", (reply.by,))
+                case Direction.UNKNOWN:
+                    told = told.model_copy(update={"opening": self.opening, "signals": ()})
+                case Direction.BEHIND:
+                    await self._after_restore(reply.why)
+                    told = told.model_copy(update={"seen": self._seen, "signals": ()})
+                case _:
+                    return reply
+
+    async def _after_restore(self, why: str) -> None:
+        """The database knows less than this case: people decide whether it may go on."""
+        name = "attention-restored-database"
+        ordinal = self._ordinals[name] = self._ordinals.get(name, 0) + 1
+        spec = TaskSpec(
+            name=name,
+            title="The database is older than this case",
+            instructions=f"{why} Steps and answers after the copy are missing from it; the case itself has them.",
+            to=(Role(name=COORDINATOR), Role(name=ADMIN)),
+            outcomes=(CONTINUE, ABANDON),
+            attention=True,
+        )
+        told = Report(
+            case_id=self.opening.case_id,
+            run_id=workflow.info().run_id,
+            seen=self._seen,
+            state=self._state,
+            ask=Ask(spec=spec, ordinal=ordinal),
+            withdraw_others=True,
+        )
+        while True:
+            self._woken = False
+            reply = await workflow.execute_local_activity_method(
+                Records.report, told, start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT
+            )
+            self._seen = max(self._seen, reply.progress)
+            if reply.verdict is not None:
+                if reply.verdict.outcome == ABANDON.name:
+                    raise Cancelled(f"{why} The case was given up.", reply.verdict.by)
+                return
+            await self._sleep(reply.next_in)
+
+    async def _sleep(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        timer = self._timer = asyncio.create_task(asyncio.sleep(seconds)) if seconds is not None else None
+        # The timer outlives the last wait on purpose: cancelling it would cost one more event of history.
+        await workflow.wait_condition(
+            lambda: self._woken or bool(self._signals) or (timer is not None and timer.done())
+        )
+
+    # The course from opening to closing.
+
+    async def conduct(self, opening: Opening) -> dict[str, Any]:
+        """Run the story, compensate if it ends early, and close the case."""
+        self.opening = opening
+        self._state = "running"
+        request = self.request_type.model_validate(opening.request)
+        self.policy = self.policy_type.model_validate(opening.policy)
+        try:
+            outcome = await self.run(request)
+            closing = Closing(state="completed", outcome=outcome.model_dump(mode="json"), summary=self.summary(outcome))
+        except Superseded:
+            return {"status": "superseded"}
+        except Ending as ending:
+            closing = await self._unwound(ending)
+        except BaseException as error:
+            if not is_cancelled_exception(error):
+                # A fault in the code fails the task, not the case: it goes on where it was once the code is mended.
+                raise
+            stopped = Cancelled("The workflow was cancelled by an operator.", ("operator",))
+            # A shield: compensation runs to its end whatever else is asked of the workflow.
+            closing = await asyncio.shield(asyncio.create_task(self._unwound(stopped)))
+        try:
+            await asyncio.shield(asyncio.create_task(self._closed(closing)))
+        except Superseded:
+            return {"status": "superseded"}
+        return closing.outcome
+
+    async def _unwound(self, ending: Ending) -> Closing:
+        self._state = "compensating"
+        await self._saga.compensate()
+        outcome = self.early_outcome(ending)
+        return Closing(state=ending.state, outcome=outcome, summary=ending.why)
+
+    async def _closed(self, closing: Closing) -> None:
+        await self._report(None, closing)
+        self._state = closing.state
+
+    async def run(self, request: Any) -> BaseModel:
+        """The story; written by the catalogue."""
+        raise NotImplementedError
+
+    def summary(self, outcome: BaseModel) -> str:
+        """One sentence for those who took part, when the case completes."""
+        return f"{self.opening.title}: completed."
+
+    def early_outcome(self, ending: Ending) -> dict[str, Any]:
+        """The outcome of a case that ended early."""
+        return {"status": ending.state, "reason": ending.why}
+
+    # Messages.
+
+    @workflow.signal(dynamic=True)
+    def _receive(self, name: str, args: Sequence[RawValue]) -> None:
+        """Every signal, whatever its name and arguments: raw values cannot fail to decode and wedge the case."""
+        if name == WAKE:
+            self._woken = True
+        elif len(self._signals) < SIGNALS_KEPT:
+            self._signals.append(SignalNote(name=name[:100], payload=_text(args)))
+
+    @workflow.query(name="get_status")
+    def get_status(self) -> dict[str, Any]:
+        """What the running workflow knows of itself; pages and lists read the database instead."""
+        if not hasattr(self, "opening"):
+            return {"status": self._state}
+        return {
+            "case_id": self.opening.case_id,
+            "kind": self.opening.kind,
+            "status": self._state,
+            "waiting_for": self._waiting_for,
+            **self._facts,
+        }
+
+
+def _text(args: Sequence[RawValue]) -> str | None:
+    """The single argument of a signal as text; None for none, several, too much, or not UTF-8."""
+    if len(args) != 1 or len(args[0].payload.data) > SIGNAL_BYTES:
+        return None
+    try:
+        return args[0].payload.data.decode()
+    except UnicodeDecodeError:
+        return None

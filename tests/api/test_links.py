@@ -1,0 +1,231 @@
+"""The page behind a signed link: it works without scripts, and only a sent form decides."""
+
+import re
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from api.office import HASH, PARTNER, Office, negotiation
+from placet.domain.people import Named
+from placet.store import tables as t
+
+FORM = {"outcome": "counter", "percent": "12,5", "months": "24", "comment": "Please."}
+
+
+async def asked(office: Office, **more: object) -> str:
+    """The address of the page for a new task."""
+    return office.link(await office.task(negotiation(**more)))
+
+
+async def acts(office: Office) -> list[tuple[str, str, dict, str, str]]:
+    a = t.act.c
+    query = sa.select(a.person_id, a.outcome, a.data, a.comment, a.door)
+    return [tuple(row) for row in await office.store.read(lambda tx: tx.conn.execute(query).all())]
+
+
+async def test_the_mailed_link_opens_the_task_and_opening_it_decides_nothing(office: Office) -> None:
+    await office.task(negotiation(instructions="Read <b>carefully</b>.", shows={"term_months": 24, "who": "<i>x</i>"}))
+    mails = await office.get("root", "/api/v1/messages?all=true")
+    mail = next(mail for mail in mails["items"] if mail["person"] == PARTNER.person)
+    link = re.search(r"http://placet(/l/\S+)", mail["text"])[1]
+    for _ in range(3):
+        page = await office.http.get(link)
+        assert page.status_code == 200
+    assert await acts(office) == []
+    for text in (
+        "<h1>Review the order</h1>",
+        "Hello Rosa of Acme.",
+        "Ask for other terms",
+        'type="radio" name="outcome" value="approve"',
+        'name="percent"',
+        "Only with: Ask for other terms.",
+        "<small>(optional)</small>",
+        "Term months",
+        "Please answer by 5 March 2026 09:00 UTC. If nobody acts, it expires",
+        "Read &lt;b&gt;carefully&lt;/b&gt;.",
+        "&lt;i&gt;x&lt;/i&gt;",
+        'href="/static/placet.css"',
+    ):
+        assert text in page.text, text
+    assert "<script" not in page.text
+    head = await office.http.head(link)
+    assert (head.status_code, await acts(office)) == (405, [])
+
+
+async def test_a_sent_form_is_answered_with_a_receipt(office: Office) -> None:
+    link = await asked(office)
+    done = await office.http.post(link, data=FORM)
+    assert done.status_code == 200
+    assert await acts(office) == [
+        (PARTNER.person, "counter", {"percent": 12.5, "months": 24}, "Please.", "link"),
+    ]
+    receipt = await office.store.read(lambda tx: tx.conn.execute(sa.select(t.act.c.receipt)).scalar_one())
+    assert "your answer counts" in done.text and receipt in done.text
+    again = await office.http.post(link, data=FORM)
+    assert (again.status_code, len(await acts(office))) == (200, 1)
+    later = await office.http.get(link)
+    assert (later.status_code, receipt in later.text, "<form" in later.text) == (200, True, False)
+
+
+async def test_the_form_of_another_outcome_is_left_out(office: Office) -> None:
+    link = await asked(office)
+    done = await office.http.post(link, data={**FORM, "outcome": "approve"})
+    assert (done.status_code, (await acts(office))[0][2]) == (200, {})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"outcome": ""}, "Choose one of the answers."),
+        ({"outcome": "steal"}, "Choose one of the answers."),
+        ({"percent": "a lot"}, "Write a number like 12.5."),
+        ({"percent": "200"}, "200"),
+        ({"months": "1.5"}, "Write a whole number."),
+        ({"months": ""}, "months"),
+        ({"percent": "nan"}, "percent"),
+        ({"comment": "x" * 8001}, "Use at most 8000 characters."),
+        ({"outcome": "refuse", "comment": " "}, "Say why in a comment."),
+        ({"comment": "a\x00b"}, "character that is no text"),
+        ({"subject_hash": "0" * 64}, "has changed since"),
+    ],
+)
+async def test_mistakes_come_back_on_the_same_page_with_what_was_written(
+    office: Office, change: dict[str, str], told: str
+) -> None:
+    link = await asked(office)
+    answer = await office.http.post(link, data=FORM | {"comment": "My <words>"} | change)
+    assert answer.status_code in (409, 422), answer.text
+    assert told in answer.text
+    assert "<form" in answer.text
+    if "comment" not in change:
+        assert "My &lt;words&gt;" in answer.text
+    assert await acts(office) == []
+
+
+async def test_an_expired_link_is_gone_and_a_damaged_one_unknown(office: Office) -> None:
+    task = await office.task(negotiation())
+    expired = office.link(task, at=office.clock.time - timedelta(days=61))
+    good = office.link(task)
+    forged = good[:-4] + ("AAAA" if good[-4:] != "AAAA" else "BBBB")
+    foreign = office.link("order-0000000000.review.1")
+    unknown = office.link(task, person="ext:nobody@acme.example")
+    for link, status, title in (
+        (expired, 410, "Link expired"),
+        (unknown, 410, "Link expired"),
+        (forged, 404, "Link damaged"),
+        ("/l/x", 404, "Link damaged"),
+        ("/l/a.b", 404, "Link damaged"),
+        ("/l/%F0%9F%8D%8C.x", 404, "Link damaged"),
+        (foreign, 404, "Not found"),
+    ):
+        for answer in (await office.http.get(link), await office.http.post(link, data=FORM)):
+            assert (answer.status_code, title in answer.text) == (status, True), link
+            assert answer.headers["Content-Type"].startswith("text/html")
+    assert await acts(office) == []
+
+
+async def test_a_closed_task_shows_its_verdict(office: Office) -> None:
+    task = await office.task(negotiation(to=(PARTNER, Named(person="ben"))))
+    await office.answer("ben", task)
+    for answer in (await office.http.get(office.link(task)), await office.http.post(office.link(task), data=FORM)):
+        assert (answer.status_code, "It was decided: Approve." in answer.text) == (409, True)
+    late = await asked(office)
+    office.clock.move(timedelta(days=4))
+    answer = await office.http.post(late, data=FORM)
+    assert (answer.status_code, "It ended as: expired." in answer.text) == (409, True)
+
+
+async def test_a_paused_case_says_so_and_takes_nothing(office: Office) -> None:
+    task = await office.task(negotiation())
+    await office.call("cora", "POST", f"/api/v1/cases/{task.partition('.')[0]}/pause", {"reason": "x"})
+    page = await office.http.get(office.link(task))
+    assert ("The case is paused" in page.text, "<form" in page.text) == (True, False)
+    assert (await office.http.post(office.link(task), data=FORM)).status_code == 409
+    assert await acts(office) == []
+
+
+async def test_somebody_inside_gets_no_more_by_a_link_than_they_may(office: Office) -> None:
+    task = await office.task(negotiation())
+    answer = await office.http.post(office.link(task, person="rita"), data=FORM)
+    assert (answer.status_code, "You cannot decide this" in answer.text) == (403, True)
+    assert (await office.http.get(office.link(task, person="mo"))).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://placet"}, 200),
+        ({"Origin": "null"}, 200),
+        ({"Origin": "https://evil.example"}, 403),
+        ({}, 200),
+    ],
+)
+async def test_only_our_own_page_may_send_the_form(office: Office, headers: dict[str, str], status: int) -> None:
+    link = await asked(office)
+    answer = await office.http.post(link, data=FORM, headers=headers)
+    assert (answer.status_code, len(await acts(office))) == (status, int(status == 200))
+
+
+async def test_the_page_lets_nothing_in_and_nothing_out(office: Office) -> None:
+    page = await office.http.get(await asked(office))
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self';")
+    assert "script-src" not in policy and "unsafe" not in policy
+    assert (page.headers["Referrer-Policy"], page.headers["Cache-Control"]) == ("no-referrer", "no-store")
+    assert "style=" not in page.text and "onclick" not in page.text
+    sheet = await office.http.get("/static/placet.css")
+    assert (sheet.status_code, sheet.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
+
+
+async def test_the_page_hands_out_the_documents_it_shows_and_no_others(office: Office) -> None:
+    def keep(tx: object, content_hash: str) -> None:
+        row = {"hash": content_hash, "media_type": "application/pdf", "size": 4, "content": b"%PDF"}
+        tx.conn.execute(t.document.insert().values(**row, created_at=tx.now))
+
+    other = "c" * 64
+    await office.store.write(lambda tx: (keep(tx, HASH), keep(tx, other)))
+    link = await asked(office, shows={"sheet": {"hash": HASH}, "none": "d" * 64})
+    page = await office.http.get(link)
+    assert page.text.count("Download the document") == 1
+    shown = await office.http.get(f"{link}/documents/{HASH}")
+    assert (shown.content, shown.headers["Content-Disposition"]) == (b"%PDF", f'attachment; filename="{HASH[:16]}.pdf"')
+    assert (await office.http.get(f"{link}/documents/{other}")).status_code == 404
+    assert (await office.http.get(f"{link[:-3]}/documents/{HASH}")).status_code == 404
+
+
+async def test_every_simple_field_of_a_form_can_be_filled_in(office: Office) -> None:
+    form = {
+        "type": "object",
+        "properties": {
+            "colour": {"$ref": "#/$defs/Colour", "title": "Colour"},
+            "again": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None},
+            "sure": {"type": "boolean"},
+            "comment": {"type": "string", "maxLength": 20},
+            "parts": {"type": "array", "items": {"type": "string"}},
+            "unused": {"type": "string"},
+        },
+        "required": ["colour"],
+        "$defs": {"Colour": {"enum": ["red", "blue"], "type": "string"}},
+    }
+    link = await asked(office, form=form, form_on=())
+    page = (await office.http.get(link)).text
+    assert '<select id="colour"' in page and "<option>blue</option>" in page
+    assert 'type="checkbox" name="sure"' in page and 'name="data.comment"' in page
+    sent = {
+        "outcome": "approve",
+        "colour": "blue",
+        "again": "2",
+        "sure": "true",
+        "data.comment": "inner",
+        "parts": '["a", "b"]',
+        "comment": "outer",
+    }
+    assert (await office.http.post(link, data=sent)).status_code == 200
+    assert (await acts(office))[0][2:4] == (
+        {"colour": "blue", "again": 2, "sure": True, "comment": "inner", "parts": ["a", "b"]},
+        "outer",
+    )
