@@ -204,6 +204,7 @@ def _children(place: Place, own_server: bool) -> list[Child]:
             env,
             _answers(place.port),
             stop_order=0,
+            waits=False,
         ),
         Child(
             "worker",
@@ -212,6 +213,7 @@ def _children(place: Place, own_server: bool) -> list[Child]:
             _exists(place.worker_ready),
             stop_order=1,
             grace_seconds=DRAIN_SECONDS,
+            waits=False,
         ),
     ]
     if own_server:

@@ -54,7 +54,7 @@ class ChildState(StrEnum):
 class Child:
     """One process: `env` is its whole environment; `ready` returns once it serves, or raises.
 
-    Children with a lower `stop_order` stop first, equal ones in reverse order of start. `grace_seconds` is the time
+    It is started once those before it are ready, or at once, without waiting for them, if it `waits` for none. Children with a lower `stop_order` stop first, equal ones in reverse order of start. `grace_seconds` is the time
     between the request to end and the kill.
     """
 
@@ -65,6 +65,7 @@ class Child:
     stop_order: int = 0
     grace_seconds: float = 10.0
     ready_seconds: float = 60.0
+    waits: bool = True
 
 
 @dataclass(frozen=True)
@@ -145,14 +146,16 @@ class Supervisor:
         self._stopping.set()
 
     async def _start_in_order(self) -> None:
-        for kept in self._kept:
+        for position, kept in enumerate(self._kept):
+            if kept.child.waits:
+                for earlier in self._kept[:position]:
+                    await self._unless(self._stopping, earlier.first_ready.wait())
+            if self._stopping.is_set():
+                return
             with contextlib.suppress(OSError):
                 rotate(self._log_path(kept.child))
             kept.task = asyncio.create_task(self._keep(kept))
             kept.task.add_done_callback(functools.partial(self._ended, kept))
-            await self._unless(self._stopping, kept.first_ready.wait())
-            if self._stopping.is_set():
-                return
 
     def _ended(self, kept: _Kept, task: "asyncio.Task[None]") -> None:
         # An error of ours must stop the whole, not leave it half supervised.
