@@ -1,23 +1,46 @@
 """The office behind the real application, on a database file of the test's own."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from api.office import Office
 from placet.store.engine import Store
 from placet.store.house import House
 from placet.store.tables import metadata
 
+STAFF = {
+    "root": ("admin",),
+    "rita": ("member@deals", "member@labs"),
+    "ben": ("buyer@deals",),
+    "bea": ("buyer@deals",),
+    "cora": ("coordinator@deals",),
+    "carl": ("coordinator@labs",),
+    "kofi": ("council",),
+    "mo": ("member@deals",),
+}
 SECRET = "a secret of tests, of more than thirty-two characters"
 
 
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables and nobody in it."""
+    file = tmp_path_factory.mktemp("blank") / "placet.db"
+    engine = sa.create_engine(f"sqlite:///{file}")
+    metadata.create_all(engine)
+    engine.dispose()
+    return file
+
+
 @pytest.fixture
-def store(tmp_path: Path, clock: Any) -> Iterator[Store]:
+def store(blank: Path, tmp_path: Path, clock: Any) -> Iterator[Store]:
+    shutil.copyfile(blank, tmp_path / "placet.db")
     opened = Store(f"sqlite:///{tmp_path / 'placet.db'}", House("http://placet", SECRET), clock)
-    opened.submit(lambda tx: metadata.create_all(tx.conn)).result()
     yield opened
     opened.close()
 
@@ -25,13 +48,6 @@ def store(tmp_path: Path, clock: Any) -> Iterator[Store]:
 @pytest.fixture
 async def office(store: Store, clock: Any) -> AsyncIterator[Office]:
     made = Office(store, clock)
-    await made.hire("root", "admin")
-    await made.hire("rita", "member@deals", "member@labs")
-    await made.hire("ben", "buyer@deals")
-    await made.hire("bea", "buyer@deals")
-    await made.hire("cora", "coordinator@deals")
-    await made.hire("carl", "coordinator@labs")
-    await made.hire("kofi", "council")
-    await made.hire("mo", "member@deals")
+    await asyncio.gather(*(made.hire(person, *grants) for person, grants in STAFF.items()))
     yield made
     await made.http.aclose()

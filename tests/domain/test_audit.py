@@ -129,6 +129,13 @@ def test_a_forger_who_hashes_everything_anew_is_betrayed_by_the_kept_checkpoint(
     assert found.problems == (f"the witnessed checkpoint {kept[:16]}… is not in this log",)
 
 
+def test_a_line_that_is_whole_in_itself_must_follow_the_one_before_it() -> None:
+    first = chained("case-1", 1, START, "ann", "acted", {}, GENESIS)
+    stray = chained("case-1", 2, START, "ann", "acted", {}, digest("something else"))
+    lines = [{"type": "event"} | event.model_dump() for event in (first, stray)]
+    assert verify(lines).problems == ("case-1 line 2: does not follow the line before it",)
+
+
 def test_a_whole_chain_cannot_disappear() -> None:
     lines, last = log({"case-1": 2, "case-2": 2}, 1)
     assert not verify([line for line in lines if line.get("chain") != "case-2"], last).ok

@@ -210,6 +210,8 @@ def test_a_form_belongs_to_the_outcomes_it_names() -> None:
         {"silence": "aprove"},
         {"comment_on": ("no",)},
         {"form_on": ("no",)},
+        {"documents_on": ("no",)},
+        {"signal_outcome": "no"},
     ],
 )
 def test_a_task_that_contradicts_itself_is_refused_where_it_is_written(wrong: dict[str, Any]) -> None:
@@ -272,6 +274,20 @@ def test_silence_speaks_as_of_the_deadline_moved_by_the_pause(silence: str | Non
     assert (verdict.outcome, verdict.favourable, verdict.reason) == (name, good, Reason.SILENCE)
     assert verdict.at == due_at(rule, progress) == START + timedelta(hours=29)
     assert verdict.comment == "Nobody answered in time."
+
+
+@pytest.mark.parametrize(
+    ("within", "window", "hours", "reason"),
+    [("1d", 48, 24, Reason.SILENCE), ("2d", 24, 24, Reason.WINDOW), (None, 24, 24, Reason.WINDOW)],
+)
+def test_the_window_of_the_case_ends_a_task_that_would_outlast_it(
+    within: str | None, window: int, hours: int, reason: Reason
+) -> None:
+    asked = spec(within=Span(within) if within else None)
+    rule = freeze(asked, BusinessCalendar(), "hash", START, START + timedelta(hours=window))
+    verdict = on_silence(rule, Progress())
+    assert verdict is not None
+    assert (verdict.at - START, verdict.reason) == (timedelta(hours=hours), reason)
 
 
 def test_silence_after_some_answers_does_not_claim_that_nobody_answered() -> None:

@@ -127,6 +127,23 @@ def test_a_task_that_opens_during_a_pause_stands_still_only_since_then(scene: Sc
     assert scene.decision()["due_at"] - scene.decision()["opened_at"] == 3 * DAY
 
 
+def test_a_window_counts_from_the_opening_of_the_case_and_stands_still_in_every_pause(scene: Scene) -> None:
+    opened = scene.case_row()["opened_at"]
+    scene.clock.move(DAY)
+    scene.steer("pause")
+    scene.clock.move(3 * DAY)
+    scene.steer("resume")
+    scene.steer("pause")
+    scene.clock.move(DAY)
+    scene.ask(window=Span("10d"), within=Span("30d"))
+    scene.clock.move(DAY)
+    scene.steer("resume")
+    assert scene.decision()["due_at"] - opened == 15 * DAY
+    scene.clock.set(opened + 15 * DAY)
+    assert code(scene.answer("olga")) == "task-closed"
+    assert scene.decision()["verdict"]["reason"] == "window"
+
+
 def test_two_pauses_add_up(scene: Scene) -> None:
     scene.ask(within=Span("1d"))
     for _ in range(2):

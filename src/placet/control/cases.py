@@ -52,7 +52,10 @@ class Cases:
             query = query.where(c.title.icontains(which.q, autoescape=True))
         if which.cursor is not None:
             at, last = cursor.decode(which.cursor, int, str)
-            query = query.where(sa.tuple_(c.opened_at, c.id) < sa.tuple_(_bound(cursor.moment(at)), sa.literal(last)))
+            query = query.where(
+                sa.tuple_(c.opened_at, c.id)
+                < sa.tuple_(sa.literal(cursor.moment(at), c.opened_at.type), sa.literal(last))
+            )
 
         def look(tx: Tx, check: reading.Check) -> Page[CaseLine]:
             rows = tx.conn.execute(query.limit(which.limit + 1)).mappings().all()
@@ -143,10 +146,6 @@ class Cases:
             return Done(reading.case_line(changed, waiting, tx.now).model_dump(mode="json"))
 
         return await self._door.act(person, attempt, act, once)
-
-
-def _bound(at: object) -> sa.BindParameter[object]:
-    return sa.bindparam(None, at, type_=t.Instant())
 
 
 def _texts(tx: Tx, chain: str, lines: list[int]) -> dict[int, dict[str, str]]:

@@ -2,12 +2,12 @@
 
 import base64
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from placet.control.errors import Problem
-from placet.store.tables import EPOCH
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BIGGEST = 2**63 - 1
 
 

@@ -1,7 +1,7 @@
 """Stored documents, shown only through a case or a task that speaks of them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,12 @@ def load(tx: Tx, content_hash: str) -> Document | None:
     query = sa.select(d.media_type, d.content).where(d.hash == content_hash)
     row = tx.conn.execute(query).one_or_none()
     return Document(hash=content_hash, media_type=row.media_type, content=bytes(row.content)) if row else None
+
+
+def stored(tx: Tx, hashes: Iterable[str]) -> set[str]:
+    """Those of the hashes under which a document is stored."""
+    d = t.document.c
+    return set(tx.conn.execute(sa.select(d.hash).where(d.hash.in_(sorted(hashes)))).scalars())
 
 
 def mentioned(value: Any) -> Iterator[str]:

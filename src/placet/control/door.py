@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from placet.control import reading
 from placet.control.errors import Problem, not_found
 from placet.domain.people import Person
-from placet.store import people
+from placet.store import crash, people
 from placet.store import tables as t
 from placet.store.acts import NotVisible, audit_refusal
 from placet.store.decisions import NoSuchTask
@@ -63,6 +63,7 @@ class Door:
 
         try:
             done = await self.store.write(run)
+            crash.reach(f"{attempt}-committed")
         except Problem as problem:
             self.on_act(attempt, problem.code)
             raise

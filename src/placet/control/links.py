@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from placet.control.documents import Document, load, mentioned
+from placet.control.documents import Document, load, mentioned, stored
 from placet.control.door import Done, Door
 from placet.control.errors import Problem, found
 from placet.control.tasks import GivenAnswer, Tasks
@@ -19,7 +19,7 @@ class Invitation:
 
     person: Person
     task: TaskView
-    documents: list[str]
+    documents: frozenset[str]
 
 
 class Links:
@@ -31,11 +31,9 @@ class Links:
         """Look at what is asked; this never decides anything."""
         person, task_id = await self._read(token)
         task = await self._tasks.get(person, task_id)
-
-        def look(tx: Tx) -> list[str]:
-            return [content for content in dict.fromkeys(mentioned(task.subject)) if load(tx, content) is not None]
-
-        return Invitation(person=person, task=task, documents=await self._door.read(look))
+        shown = set(mentioned(task.subject))
+        kept = await self._door.read(lambda tx: stored(tx, shown)) if shown else set()
+        return Invitation(person=person, task=task, documents=frozenset(kept))
 
     async def answer(self, token: str, given: GivenAnswer) -> Done:
         person, task_id = await self._read(token)

@@ -53,6 +53,7 @@ class People:
         def act(tx: Tx, present: Person) -> Done | Problem:
             if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
                 return forbidden(tx, present, "person.add", NOT_ADMIN)
+            _one_at_a_time(tx)
             added = _added(tx, present, given)
             if added is None:
                 raise Problem("person-exists", f"The id {given.id} belongs to somebody else.", field="id")
@@ -70,6 +71,7 @@ class People:
                 return forbidden(tx, present, "person.import", NOT_ADMIN)
             if isinstance(listed, Problem):
                 raise listed
+            _one_at_a_time(tx)
             new = 0
             faults = []
             for given in listed:
@@ -93,9 +95,7 @@ class People:
         def act(tx: Tx, present: Person) -> Done | Problem:
             if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
                 return forbidden(tx, present, "person.set-grants", NOT_ADMIN, {"person": person_id})
-            # One change of grants at a time, else two administrators could remove each other.
-            chain = t.chain_head.c.chain == REGISTRY
-            tx.conn.execute(sa.select(t.chain_head.c.seq).where(chain).with_for_update())
+            _one_at_a_time(tx)
             target = people.find(tx, person_id)
             if target is None or target.external:
                 return not_found()
@@ -125,6 +125,11 @@ class People:
         done = await self._door.act(person, "person.issue-token", act, once)
         token = secret[0] if secret else _derived(self._door.store.house.secret, person.id, once)
         return replace(done, value=TokenView(token=token).model_dump())
+
+
+def _one_at_a_time(tx: Tx) -> None:
+    """Hold the registry: else two could add the same id, and two administrators could remove each other."""
+    tx.conn.execute(sa.select(t.chain_head.c.seq).where(t.chain_head.c.chain == REGISTRY).with_for_update())
 
 
 def _read(text: str) -> list[NewPerson] | Problem:

@@ -1,38 +1,37 @@
-"""A request model as people must fill it in: the same model, in which an unknown field is a mistake, at every depth."""
+"""A request must not say more than its model knows, at any depth: a typo is a mistake worth telling."""
 
-from functools import cache
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel
 
-
-@cache
-def strict(model: type[BaseModel]) -> type[BaseModel]:
-    """The variant of `model` that refuses unknown fields; validators and limits stay as they are."""
-    fields: dict[str, Any] = {}
-    for name, field in model.model_fields.items():
-        annotation = _strict_annotation(field.annotation)
-        if annotation is not field.annotation:
-            fields[name] = (annotation, field)
-    base = create_model(model.__name__, __base__=model, __module__=model.__module__, **fields)
-    base.model_config = ConfigDict(**{**model.model_config, "extra": "forbid"})
-    base.model_rebuild(force=True)
-    return base
+Path = tuple[Any, ...]
 
 
-def _strict_annotation(annotation: Any) -> Any:
-    if isinstance(annotation, type) and not get_args(annotation) and issubclass(annotation, BaseModel):
-        return strict(annotation)
-    arguments = get_args(annotation)
-    if not arguments:
-        return annotation
-    stricter = tuple(_strict_annotation(argument) for argument in arguments)
-    if stricter == arguments:
-        return annotation
-    origin = get_origin(annotation)
-    if origin in (Union, UnionType):
-        return Union[stricter]  # noqa: UP007 (built from a tuple)
-    if origin is Annotated:
-        return Annotated[stricter]
-    return origin[stricter]
+def unknown_fields(value: Any, sent: Any, path: Path = ()) -> Iterator[Path]:
+    """Where `sent` has fields that `value`, the model validated from it, did not take."""
+    if isinstance(value, BaseModel) and isinstance(sent, dict):
+        names = {field.alias or name: name for name, field in type(value).model_fields.items()}
+        for key, inner in sent.items():
+            if key in names:
+                yield from unknown_fields(getattr(value, names[key]), inner, (*path, key))
+            elif type(value).model_config.get("extra") != "allow":
+                yield (*path, key)
+    elif isinstance(value, list | tuple) and isinstance(sent, list):
+        for position, (one, inner) in enumerate(zip(value, sent, strict=False)):
+            yield from unknown_fields(one, inner, (*path, position))
+    elif isinstance(value, Mapping) and isinstance(sent, dict):
+        for key, inner in sent.items():
+            yield from unknown_fields(value.get(key), inner, (*path, key))
+
+
+def closed(schema: Any) -> Any:
+    """The JSON Schema with every object of known properties closed to others."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    told = {key: closed(part) for key, part in schema.items()}
+    if isinstance(schema.get("properties"), dict) and "additionalProperties" not in schema:
+        told["additionalProperties"] = False
+    return told

@@ -8,14 +8,15 @@ from pydantic import Field, ValidationError
 
 from placet.control import reading
 from placet.control.door import Done, Door, Once, forbidden
-from placet.control.errors import Problem, invalid
+from placet.control.errors import PLAIN, Problem, invalid, pointer
 from placet.control.sent import Scope, Sent
-from placet.control.strictness import strict
+from placet.control.strictness import closed, unknown_fields
 from placet.control.views import Page, WorkflowLine, WorkflowView
 from placet.domain.access import Action, permitted
 from placet.domain.audit import canonical, digest
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Opening, Patience, title_of
+from placet.domain.forms import Fault
 from placet.domain.people import Person
 from placet.durable.workflow import Entry
 from placet.store import cases
@@ -56,7 +57,7 @@ class Workflows:
         entry = self._entry(kind)
         return WorkflowView(
             **_line(entry).model_dump(),
-            request_schema=strict(entry.request).model_json_schema(),
+            request_schema=closed(entry.request.model_json_schema()),
             outcome_schema=entry.outcome.model_json_schema(),
             policy=self._policies(entry),
         )
@@ -106,11 +107,13 @@ class Workflows:
         if len(canonical(request)) > MAX_REQUEST_BYTES:
             raise Problem("too-large", "A request may have at most 256 KiB.", field="request")
         try:
-            # The strict variant only judges; the model itself says how the request is written down.
-            strict(entry.request).model_validate(request)
-            checked: dict[str, Any] = entry.request.model_validate(request).model_dump(mode="json")
+            taken = entry.request.model_validate(request)
         except ValidationError as error:
             raise invalid(error, ("request",)) from error
+        if more := [pointer(("request", *path)) for path in unknown_fields(taken, request)]:
+            faults = [Fault(pointer=place, detail=PLAIN["extra_forbidden"]) for place in more]
+            raise Problem("invalid-request", faults[0].detail, faults=faults)
+        checked: dict[str, Any] = taken.model_dump(mode="json")
         return checked
 
 

@@ -106,7 +106,8 @@ class TaskSpec(Durable):
             raise ValueError("a task needs outcomes, each with a name of its own")
         if not self.to:
             raise ValueError("a task must be put to somebody")
-        spoken = {*self.comment_on, *self.form_on, *((self.silence,) if self.silence else ())}
+        alone = {name for name in (self.silence, self.signal_outcome) if name}
+        spoken = {*self.comment_on, *self.form_on, *self.documents_on, *alone}
         if unknown := spoken - set(names):
             raise ValueError(f"not an outcome of this task: {', '.join(sorted(unknown))}")
         return self

@@ -9,7 +9,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from placet.domain.course import Direction
 from placet.domain.step import Step, StepState
-from placet.store import journal
+from placet.store import crash, journal
 from placet.store.engine import Store
 
 HELD = "placet.case-held"
@@ -39,6 +39,7 @@ class _Journaled(ActivityInboundInterceptor):
             raise ApplicationError(f"The case is {planned.direction}.", type=HELD, non_retryable=True)
         if planned.done:
             return planned.result
+        crash.reach("step-planned")
         try:
             result = await super().execute_activity(input)
         except asyncio.CancelledError:
@@ -50,6 +51,7 @@ class _Journaled(ActivityInboundInterceptor):
             words = f"{type(error).__name__}: {error}"[:2000]
             await self._store.write(lambda tx: journal.finish(tx, step, state, error=words))
             raise
+        crash.reach("step-effected")
         stored = to_jsonable_python(result)
         await self._store.write(lambda tx: journal.finish(tx, step, StepState.DONE, stored))
         return result

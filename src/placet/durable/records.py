@@ -5,7 +5,7 @@ from temporalio import activity
 from placet.domain.course import Reply, Report
 from placet.domain.model import Durable
 from placet.domain.step import Step, StepState
-from placet.store import course, journal
+from placet.store import course, crash, journal
 from placet.store.engine import Store
 
 
@@ -23,7 +23,9 @@ class Records:
 
     @activity.defn(name="placet.report")
     async def report(self, told: Report) -> Reply:
-        return await self._store.write(lambda tx: course.report(tx, told))
+        reply = await self._store.write(lambda tx: course.report(tx, told))
+        crash.reach("report-committed")
+        return reply
 
     @activity.defn(name="placet.mark-step")
     async def mark_step(self, decided: StepDecision) -> None:

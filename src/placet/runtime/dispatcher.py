@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from placet.domain.course import Opening
 from placet.durable.course import WAKE
 from placet.durable.workflow import Entry
-from placet.store import course, outbox
+from placet.store import course, crash, outbox
 from placet.store.engine import Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class Dispatcher:
         rows = await self._store.write(outbox.claim)
         if not rows:
             return 0
+        crash.reach("outbox-claimed")
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(row: dict[str, Any]) -> int | None:
@@ -68,6 +69,7 @@ class Dispatcher:
 
         sent = [row_id for row_id in await asyncio.gather(*(one(row) for row in rows)) if row_id is not None]
         if sent:
+            crash.reach("outbox-sent")
             await self._store.write(lambda tx: outbox.done(tx, sent))
         return len(rows)
 

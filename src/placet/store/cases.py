@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from placet.domain.audit import GENESIS, AuditEvent
-from placet.store import outbox
+from placet.store import crash, outbox
 from placet.store import tables as t
 from placet.store.audit import insert_line
 from placet.store.engine import Tx
@@ -142,6 +142,7 @@ def create(
         "audit_head": GENESIS,
     }
     tx.conn.execute(t.case.insert().values(row))
+    crash.reach("case-row-written")
     case = LockedCase(tx, row)
     case.audit(actor, "case.opened", {"kind": kind, "scope": scope, "requester": requester, **detail}, title=title)
     case.involve(requester, "requester")

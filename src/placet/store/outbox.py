@@ -11,13 +11,14 @@ import sqlalchemy as sa
 
 from placet.store import tables as t
 from placet.store.engine import Tx
+from placet.store.instant import EPOCH
 
 CLAIM_SECONDS = 15
 
 
 def put(tx: Tx, case_id: str, action: str) -> None:
     # Due at once, whatever the clock says: a case's time can be ahead of a clock that was set back.
-    values = {"case_id": case_id, "action": action, "created_at": tx.now, "next_at": t.EPOCH, "attempts": 0}
+    values = {"case_id": case_id, "action": action, "created_at": tx.now, "next_at": EPOCH, "attempts": 0}
     tx.insert_ignoring(t.outbox, values)
     tx.announce("outbox")
 

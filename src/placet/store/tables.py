@@ -1,11 +1,12 @@
 """The application database, table by table. A change here needs a migration; a test compares the two."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import Dialect
+
+from placet.store.instant import EPOCH as EPOCH
+from placet.store.instant import Instant as Instant
 
 metadata = sa.MetaData(
     naming_convention={
@@ -16,30 +17,6 @@ metadata = sa.MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Instant(sa.types.TypeDecorator[datetime]):
-    """A moment, aware and in UTC: timestamptz on Postgres, microseconds since 1970 on SQLite."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(sa.BigInteger())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None or dialect.name == "postgresql":
-            return value
-        return (value - EPOCH) // timedelta(microseconds=1)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if isinstance(value, datetime) else EPOCH + timedelta(microseconds=value)
 
 
 def _json() -> Any:
@@ -380,6 +357,24 @@ document = sa.Table(
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+)
+
+case_document = sa.Table(
+    "case_document",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, sa.ForeignKey("case_.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("round", sa.Integer, nullable=False),
+    # Where the content lies is the business of the blob store, hence no foreign key.
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Column("filename", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("uploaded_by", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("receipt", sa.Text, nullable=False),
+    sa.UniqueConstraint("case_id", "name", "round", "hash"),
 )
 
 term_sheet = sa.Table(

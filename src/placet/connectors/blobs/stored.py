@@ -2,8 +2,8 @@
 
 from sqlalchemy import select
 
-from placet.connectors.blobs.port import BlobMissing, content_hash
-from placet.store.engine import Store, Tx
+from placet.connectors.blobs.port import BlobMissing, BlobsUnavailable, checked, content_hash
+from placet.store.engine import Store, StoreUnavailable, Tx
 from placet.store.tables import document
 
 
@@ -26,13 +26,18 @@ class StoredBlobs:
             }
             tx.insert_ignoring(document, row)
 
-        await self._store.write(insert)
+        try:
+            await self._store.write(insert)
+        except StoreUnavailable as error:
+            raise BlobsUnavailable(str(error)) from error
         return key
 
     async def get(self, hash: str) -> bytes:
-        found = await self._store.read(
-            lambda tx: tx.conn.execute(select(document.c.content).where(document.c.hash == hash)).scalar_one_or_none()
-        )
+        query = select(document.c.content).where(document.c.hash == hash)
+        try:
+            found = await self._store.read(lambda tx: tx.conn.execute(query).scalar_one_or_none())
+        except StoreUnavailable as error:
+            raise BlobsUnavailable(str(error)) from error
         if found is None:
             raise BlobMissing(f"No document is stored under {hash}.")
-        return bytes(found)
+        return checked(bytes(found), hash)

@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("closed_at", Instant(), nullable=True),
         sa.Column("clock", Instant(), nullable=False),
         sa.Column("paused_at", Instant(), nullable=True),
+        sa.Column("paused_us", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("cancelled_by", sa.Text(), nullable=True),
         sa.Column("cancel_reason", sa.Text(), nullable=True),
         sa.Column("final_step", sa.Text(), nullable=True),
