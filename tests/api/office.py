@@ -4,9 +4,12 @@ from typing import Any
 
 import httpx2
 import sqlalchemy as sa
+from fastapi import FastAPI
 from pydantic import Field
 
-from placet.api.app import create_app
+from placet.api.app import create_app, wire
+from placet.api.events import Streams
+from placet.api.service import EngineStatus
 from placet.control.control import Control
 from placet.domain.course import Ask, Report
 from placet.domain.model import Durable
@@ -99,6 +102,17 @@ def negotiation(**more: Any) -> TaskSpec:
     )
 
 
+BUILT: list[FastAPI] = []
+
+
+def _app(control: Control, status: EngineStatus) -> FastAPI:
+    """The application, built once for all tests: that takes longer than most of them."""
+    if not BUILT:
+        BUILT.append(create_app(control, status))
+    wire(BUILT[0], control, status, Streams(poll=0.05, heartbeat=0.2))
+    return BUILT[0]
+
+
 class Office:
     def __init__(self, store: Store, clock: Any) -> None:
         self.store = store
@@ -107,7 +121,7 @@ class Office:
         self.engine: dict[str, Any] = {"engine": "up"}
         policies = {"order": {"review": "3d"}, "audit": {}}
         self.control = Control(store, (entry_of(Ordering), entry_of(Auditing)), lambda entry: policies[entry.kind])
-        self.app = create_app(self.control, self._status, poll_seconds=0.05, heartbeat_seconds=0.2)
+        self.app = _app(self.control, self._status)
         self.http = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=self.app, raise_app_exceptions=False), base_url="http://placet"
         )

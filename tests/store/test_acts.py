@@ -268,3 +268,20 @@ def test_a_candidate_by_name_of_another_scope_sees_the_case_and_answers(scene: S
     scene.person("nina", "officer@funds")
     scene.ask(Named(person="nina"))
     assert code(scene.answer("nina")) == "counted"
+
+
+def test_whoever_may_not_decide_may_not_choose_who_does(scene: Scene) -> None:
+    scene.ask(*scene.named("olga"), excluded={"cora": "you asked for it"})
+    assert code(scene.act("reassign", "cora", "omar")) == "excluded"
+
+
+def test_a_task_of_several_seats_is_not_reassigned_as_a_whole(scene: Scene) -> None:
+    scene.ask(*scene.named("olga", "omar"), seats=n_of(2, 2))
+    assert code(scene.act("reassign", "cora", "otto")) == "several-seats"
+
+
+def test_a_seat_is_not_passed_to_somebody_who_has_one_of_their_own(scene: Scene) -> None:
+    scene.ask(*scene.named("olga", "omar"), seats=n_of(2, 2))
+    assert code(scene.act("delegate", "olga", "omar")) == "unfit-person"
+    assert code(scene.act("delegate", "olga", "otto")) == "counted"
+    assert code(scene.answer("otto")) == code(scene.answer("omar")) == "counted"

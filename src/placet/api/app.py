@@ -22,17 +22,6 @@ def create_app(
     heartbeat_seconds: float = 15.0,
 ) -> FastAPI:
     """The application. Call `close_streams` when the server is asked to stop: it waits for open streams otherwise."""
-    metrics = Metrics()
-    control.door.on_act = metrics.act
-    streams = Streams(poll_seconds, heartbeat_seconds)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            streams.close()
-
     app = FastAPI(
         title="Placet",
         summary="Durable decisions.",
@@ -40,22 +29,36 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
-        lifespan=lifespan,
+        lifespan=_lifespan,
     )
-    app.state.control = control
-    app.state.engine_status = engine_status
-    app.state.metrics = metrics
-    app.state.streams = streams
+    wire(app, control, engine_status, Streams(poll_seconds, heartbeat_seconds))
     # The last one added is the outermost.
     app.add_middleware(BodyLimit)
-    app.add_middleware(Timed, metrics=metrics)
+    app.add_middleware(Timed)
     app.add_middleware(Frame)
     errors.install(app)
     for part in (people, workflows, cases, tasks, messages, events, service):
         app.include_router(part.router)
-    links.install(app, control)
+    links.install(app)
     errors.describe(app)
     return app
+
+
+def wire(app: FastAPI, control: Control, engine_status: service.EngineStatus, streams: Streams) -> None:
+    """Say what the application works on: its parts look everything up here."""
+    app.state.control = control
+    app.state.engine_status = engine_status
+    app.state.streams = streams
+    app.state.metrics = metrics = Metrics()
+    control.door.on_act = metrics.act
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        close_streams(app)
 
 
 def close_streams(app: FastAPI) -> None:

@@ -41,21 +41,21 @@ class Metrics:
 class Timed:
     """Times every request until its answer begins; streams have no end worth timing."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        metrics: Metrics = scope["app"].state.metrics
         began = time.perf_counter()
 
         async def timed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "unmatched")
                 method = scope["method"] if scope["method"] in METHODS else "other"
-                self._metrics.request(method, route, message["status"], time.perf_counter() - began)
+                metrics.request(method, route, message["status"], time.perf_counter() - began)
             await send(message)
 
         await self._app(scope, receive, timed)

@@ -50,6 +50,7 @@ CODES: dict[str, tuple[Kind, str]] = {
     "comment-required": (Kind.INVALID, "Comment needed"),
     "documents-missing": (Kind.INVALID, "Documents missing"),
     "unknown-person": (Kind.INVALID, "No such person"),
+    "several-seats": (Kind.CONFLICT, "Several seats"),
     "unfit-person": (Kind.INVALID, "Not this person"),
     "bad-cursor": (Kind.INVALID, "Unknown position in the list"),
     "bad-import": (Kind.INVALID, "The file was not imported"),

@@ -15,7 +15,7 @@ from placet.domain.forms import Fault, faults
 from placet.domain.model import Durable, storable
 from placet.domain.people import Named, Person
 from placet.domain.task import Reason, Refusal, Standing, Verdict
-from placet.store import notices, people
+from placet.store import collecting, notices, people
 from placet.store import tables as t
 from placet.store.audit import append
 from placet.store.decisions import (
@@ -103,8 +103,10 @@ def answer(tx: Tx, person: Person, task_id: str, given: Answer, door: str) -> Co
         if closed := _not_now(decision, person, "task.answer"):
             return closed
         rules = decision.rules
+        missing = collecting.missing(tx, decision.case.id, rules)
+        mine = standing(decision, person)
         why = rule.answer_refusal(
-            rules, decision.progress, standing(decision, person), given.outcome, given.comment, given.subject_hash
+            rules, decision.progress, mine, given.outcome, given.comment, given.subject_hash, missing
         )
         if why:
             return _refused(decision, person, "task.answer", why)
@@ -181,7 +183,7 @@ def reassign(tx: Tx, by: Person, task_id: str, to: str, comment: str = "") -> Co
         settle(decision)
         if closed := _not_now(decision, by, "task.reassign"):
             return closed
-        if why := _unfit(decision, by, to):
+        if why := _unfit(decision, by, to) or _not_theirs_to_reassign(decision, by):
             return _refused(decision, by, "task.reassign", why)
         tx.conn.execute(t.candidate.update().where(t.candidate.c.decision_id == decision.id).values(live=False))
         tx.conn.execute(t.claim.delete().where(t.claim.c.decision_id == decision.id))
@@ -274,6 +276,9 @@ def _verdict(decision: LockedDecision, outcome: rule.Outcome, last: Answer) -> V
         .order_by(a.at, a.person_id)
     ).all()
     comments = "; ".join(act.comment for act in acts if act.comment)
+    data = last.data if last.outcome == outcome.name else acts[-1].data
+    if decision.rules.documents:
+        data = {**data, "documents": collecting.newest(tx, decision.case.id)}
     return Verdict(
         outcome=outcome.name,
         favourable=outcome.favourable,
@@ -281,7 +286,7 @@ def _verdict(decision: LockedDecision, outcome: rule.Outcome, last: Answer) -> V
         at=tx.now,
         by=tuple(act.person_id for act in acts),
         comment=comments[:MAX_COMMENT],
-        data=last.data if last.outcome == outcome.name else acts[-1].data,
+        data=data,
     )
 
 
@@ -303,6 +308,20 @@ def _unfit(decision: LockedDecision, by: Person, to: str) -> Refusal | None:
         return Refusal(code="unfit-person", detail="This person may not decide this task.", field="to")
     if to == by.id:
         return Refusal(code="unfit-person", detail="Choose somebody other than yourself.", field="to")
+    c = t.candidate.c
+    own_seat = sa.select(c.id).where(c.decision_id == decision.id, c.person_id == to, c.live, c.via == "asked")
+    if decision.rules.seats.total > 1 and decision.case.tx.conn.execute(own_seat).first():
+        # They were asked by name and have a seat of their own; a second one could never be filled.
+        return Refusal(code="unfit-person", detail="This person is asked already.", field="to")
+    return None
+
+
+def _not_theirs_to_reassign(decision: LockedDecision, by: Person) -> Refusal | None:
+    if (barred := standing(decision, by).excluded) is not None:
+        return Refusal(code="excluded", detail=f"You cannot choose who decides this: {barred}.")
+    if decision.rules.seats.total > 1:
+        detail = "Several people answer this task; each of them can pass their own seat on."
+        return Refusal(code="several-seats", detail=detail)
     return None
 
 

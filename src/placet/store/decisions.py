@@ -181,7 +181,8 @@ def settle(decision: LockedDecision) -> None:
     case, rules = decision.case, decision.rules
     if not decision.is_open or case.paused or not case.is_open:
         return
-    now = case.tx.now
+    tx = case.tx
+    now = tx.now
     deadline = rule.due_at(rules, decision.progress)
     rungs = rule.rungs_due(rules, decision.progress, min(now, deadline) if deadline else now)
     over = deadline is not None and now >= deadline
@@ -192,6 +193,8 @@ def settle(decision: LockedDecision) -> None:
             case.audit(SYSTEM, "task.reminded", {"task": decision.id})
         for rung in rungs:
             if rung.action is RungAction.ESCALATE:
+                # Whoever claimed it has kept silent: a claim must not bar those who are asked now.
+                tx.conn.execute(t.claim.delete().where(t.claim.c.decision_id == decision.id))
                 add_candidates(decision, rung.to, via="escalation")
                 notices.asked(decision, rung.to, escalated=True)
                 to = [who.model_dump(mode="json") for who in rung.to]

@@ -52,14 +52,14 @@ PAGES = Environment(
 PAGES.filters |= {"in_full": in_full, "label": _label, "is_hash": lambda value: bool(HASH.fullmatch(str(value)))}
 
 
-def install(app: FastAPI, control: Control) -> None:
+def install(app: FastAPI) -> None:
     """Add the page and its style sheet."""
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/l/{token}", response_class=HTMLResponse, include_in_schema=False)
-    async def show_link(token: str) -> Response:
+    async def show_link(token: str, request: Request) -> Response:
         try:
-            return _asked(token, await control.links.open(token))
+            return _asked(token, await _control(request).links.open(token))
         except (Problem, StoreUnavailable) as error:
             return _sorry(error)
 
@@ -68,6 +68,7 @@ def install(app: FastAPI, control: Control) -> None:
         try:
             if not _same_origin(request):
                 raise Problem("cross-site", "This form was sent from another site; open the link in your mail.")
+            control = _control(request)
             invitation = await control.links.open(token)
             sent = {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
             return await _answered(control, token, invitation, sent)
@@ -75,9 +76,9 @@ def install(app: FastAPI, control: Control) -> None:
             return _sorry(error)
 
     @app.get("/l/{token}/documents/{content_hash}", response_class=Response, include_in_schema=False)
-    async def show_link_document(token: str, content_hash: str) -> Response:
+    async def show_link_document(token: str, content_hash: str, request: Request) -> Response:
         try:
-            document = await control.links.document(token, content_hash)
+            document = await _control(request).links.document(token, content_hash)
         except (Problem, StoreUnavailable) as error:
             return _sorry(error)
         headers = {
@@ -85,6 +86,11 @@ def install(app: FastAPI, control: Control) -> None:
             "Content-Security-Policy": "sandbox; default-src 'none'",
         }
         return Response(document.content, media_type=document.media_type, headers=headers)
+
+
+def _control(request: Request) -> Control:
+    control: Control = request.app.state.control
+    return control
 
 
 async def _answered(control: Control, token: str, invitation: Invitation, sent: Mapping[str, str]) -> Response:

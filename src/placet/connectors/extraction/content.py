@@ -1,0 +1,180 @@
+"""What a document is by its content, and the checks before anything parses it. Imports nothing heavy: see `parse`."""
+
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+MEGABYTE = 1024 * 1024
+MAX_BYTES = 30 * MEGABYTE
+MAX_UNPACKED = 200 * MEGABYTE
+MAX_ENTRIES = 10_000
+# Office files shrink 10 to 50 times; only files made to do harm shrink 1,000 times.
+MAX_RATIO = 200
+RATIO_APPLIES_FROM = 10 * MEGABYTE
+
+OLE_CONTAINER = bytes.fromhex("d0cf11e0a1b11ae1")
+# In two parts, so that no scanner takes this file for what it looks for.
+MALWARE_TEST = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + rb"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+
+
+class ExtractionRefused(Exception):
+    """Reading the same content again cannot help; `code` is stable and the text says what to do.
+
+    Codes: `encrypted`, `unreadable`, `too-large`, `unsupported-type`, `malware-test-string`.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Format(StrEnum):
+    """The formats that can be read; the value is the ending of such a file's name."""
+
+    PDF = "pdf"
+    DOCX = "docx"
+    XLSX = "xlsx"
+    PPTX = "pptx"
+    HTML = "html"
+    MARKDOWN = "md"
+    CSV = "csv"
+    TEXT = "txt"
+    PNG = "png"
+    JPEG = "jpg"
+    TIFF = "tiff"
+
+
+PLAIN = frozenset({Format.TEXT, Format.CSV, Format.MARKDOWN})
+OFFICE = {Format.DOCX: "word/", Format.XLSX: "xl/", Format.PPTX: "ppt/"}
+PICTURES = {Format.PNG: (b"\x89PNG",), Format.JPEG: (b"\xff\xd8\xff",), Format.TIFF: (b"II*\x00", b"MM\x00*")}
+MEDIA_TYPES = {
+    "application/pdf": Format.PDF,
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": Format.DOCX,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": Format.XLSX,
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": Format.PPTX,
+    "text/html": Format.HTML,
+    "text/markdown": Format.MARKDOWN,
+    "text/csv": Format.CSV,
+    "text/plain": Format.TEXT,
+    "image/png": Format.PNG,
+    "image/jpeg": Format.JPEG,
+    "image/tiff": Format.TIFF,
+}
+ENDINGS = {str(format): format for format in Format} | {"htm": Format.HTML, "jpeg": Format.JPEG, "tif": Format.TIFF}
+SAYS_NOTHING = frozenset({"", "application/octet-stream", "application/zip"})
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Text, and whether its bytes were UTF-8."""
+
+    text: str
+    utf8: bool
+
+
+def format_of(media_type: str, filename: str) -> Format:
+    """The format that a document claims to have; its name counts only where the media type says nothing."""
+    named = media_type.partition(";")[0].strip().lower()
+    found = MEDIA_TYPES.get(named)
+    if found is None and named in SAYS_NOTHING:
+        found = ENDINGS.get(PurePosixPath(filename.replace("\\", "/")).suffix.removeprefix(".").lower())
+    if found is None:
+        raise ExtractionRefused(
+            "unsupported-type", f"Documents of the type {named or 'unknown'} cannot be read. Ask for a PDF instead."
+        )
+    return found
+
+
+def check(content: bytes, format: Format) -> None:
+    """Raise ExtractionRefused for content that must not reach a parser: wrong, locked, too large or made to do harm."""
+    if len(content) > MAX_BYTES:
+        raise ExtractionRefused(
+            "too-large", f"The document is larger than {MAX_BYTES // MEGABYTE} MB. Ask for a smaller one."
+        )
+    if content.startswith(MALWARE_TEST):
+        raise ExtractionRefused("malware-test-string", "This is a test file of virus scanners, not a document.")
+    if not content:
+        raise ExtractionRefused("unreadable", "The document is empty. Ask for it again.")
+    if format in OFFICE:
+        _check_office(content, format)
+    elif format is Format.PDF and b"%PDF-" not in content[:1024]:
+        raise _not_really(format)
+    elif format in PICTURES and not content.startswith(PICTURES[format]):
+        raise _not_really(format)
+
+
+def decode(content: bytes) -> Plain:
+    """Text as UTF-8 (UTF-16 with a byte order mark), else as Latin-1, which fits every byte; refuses binary content."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return Plain(clean(content.decode("utf-16", "replace")), utf8=False)
+    if b"\x00" in content[:4096]:
+        raise ExtractionRefused("unreadable", "The document is not text. Ask for it again.")
+    try:
+        return Plain(clean(content.decode("utf-8-sig")), utf8=True)
+    except UnicodeDecodeError:
+        return Plain(clean(content.decode("cp1252", "replace")), utf8=False)
+
+
+def clean(text: str) -> str:
+    """Without what databases and pages cannot carry: control characters and halves of surrogate pairs."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    kept = "".join(char for char in text if char in "\n\t" or (char.isprintable() or char.isspace()))
+    return kept.encode("utf-8", "replace").decode()
+
+
+def _check_office(content: bytes, format: Format) -> None:
+    if content.startswith(OLE_CONTAINER):
+        # Office keeps a file with a password as a stream of this name in an old-style container.
+        if "EncryptedPackage".encode("utf-16-le") in content:
+            raise locked()
+        raise ExtractionRefused(
+            "unsupported-type", f"This is a file of an old Office version. Ask for it as {format.upper()} or PDF."
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _check_archive(archive, format, len(content))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, OverflowError) as error:
+        raise _not_really(format) from error
+
+
+def _check_archive(archive: zipfile.ZipFile, format: Format, packed: int) -> None:
+    entries = archive.infolist()
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise locked()
+    names = {entry.filename for entry in entries}
+    if "[Content_Types].xml" not in names or not any(name.startswith(OFFICE[format]) for name in names):
+        raise _not_really(format)
+    if len(entries) > MAX_ENTRIES:
+        raise _bomb()
+    _check_unpacked(sum(entry.file_size for entry in entries), packed)
+    # The sizes above are what the file says of itself, so unpack it once and count.
+    unpacked = 0
+    for entry in entries:
+        with archive.open(entry) as part:
+            while chunk := part.read(MEGABYTE):
+                unpacked += len(chunk)
+                _check_unpacked(unpacked, packed)
+
+
+def _check_unpacked(unpacked: int, packed: int) -> None:
+    if unpacked > MAX_UNPACKED or (unpacked > RATIO_APPLIES_FROM and unpacked > packed * MAX_RATIO):
+        raise _bomb()
+
+
+def _bomb() -> ExtractionRefused:
+    return ExtractionRefused(
+        "too-large", "The document unpacks to far more than it should. Ask for it again, as a PDF if possible."
+    )
+
+
+def _not_really(format: Format) -> ExtractionRefused:
+    return ExtractionRefused(
+        "unreadable", f"The document is damaged, or is not really {format.upper()}. Ask for it again."
+    )
+
+
+def locked() -> ExtractionRefused:
+    return ExtractionRefused("encrypted", "The document is protected by a password. Ask for a copy without one.")

@@ -1,0 +1,103 @@
+"""The embedded extractor: reads each document in a limited process of its own, without network or models."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from typing import Any
+
+from pydantic import Field
+
+from placet.connectors.extraction.content import MAX_BYTES, MEGABYTE, ExtractionRefused, check, format_of
+from placet.connectors.extraction.port import Extraction, ExtractionUnavailable
+from placet.domain.model import Strict
+
+MAX_ANSWER = 40 * MEGABYTE
+READY = b"ready\n"
+# Nothing of this process's environment: it holds secrets that a parser has no use for.
+ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+class LocalExtractionSettings(Strict):
+    """How many documents are read at a time (each may take 1.5 GB for a moment), and for how long one may be read."""
+
+    parallel: int = Field(default=2, ge=1, le=64)
+    timeout_seconds: float = Field(default=50, gt=0)
+
+
+class LocalExtractor:
+    """Reads PDF and text itself; Office files and web pages with docling, which the extra `documents` installs."""
+
+    def __init__(self, settings: LocalExtractionSettings | None = None) -> None:
+        self._settings = settings or LocalExtractionSettings()
+        self._free = asyncio.Semaphore(self._settings.parallel)
+
+    async def extract(self, content: bytes, media_type: str, filename: str) -> Extraction:
+        format = format_of(media_type, filename)
+        if len(content) > MAX_BYTES:
+            check(content, format)
+        async with self._free:
+            answer = await self._read_apart(content, str(format))
+        if code := answer.get("refused"):
+            raise ExtractionRefused(code, answer["note"])
+        return Extraction.model_validate(answer)
+
+    async def _read_apart(self, content: bytes, format: str) -> dict[str, Any]:
+        command = (sys.executable, "-I", "-m", "placet.connectors.extraction.parse", format)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=ENVIRONMENT, start_new_session=True
+            )
+        except OSError as error:
+            raise ExtractionUnavailable(f"No process could be started to read the document: {error}") from error
+        try:
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                answer, _ = await asyncio.gather(_answer(process), _feed(process, content))
+                status = await process.wait()
+        except TimeoutError as late:
+            # Its limit of processor time ends a document that is too hard; this is a machine that is too busy.
+            raise ExtractionUnavailable("Reading the document took too long. This machine may be overloaded.") from late
+        finally:
+            await _end(process)
+        ready, _, line = answer.partition(READY)
+        if ready or not answer:
+            raise ExtractionUnavailable(f"The process that reads documents did not start (exit status {status}).")
+        if len(answer) > MAX_ANSWER:
+            raise ExtractionRefused("too-large", "The document holds far more text than it should.")
+        if status != 0:
+            raise ExtractionRefused(
+                "unreadable", "Reading the document takes more memory or time than allowed. Ask for it as a plain PDF."
+            )
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+
+async def _feed(process: Process, content: bytes) -> None:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(content)
+        await process.stdin.drain()
+        process.stdin.close()
+    except (BrokenPipeError, ConnectionResetError):
+        # It has ended; how is told by its exit status.
+        pass
+
+
+async def _answer(process: Process) -> bytes:
+    """What it writes, at most one byte more than allowed."""
+    assert process.stdout is not None
+    answer = bytearray()
+    while len(answer) <= MAX_ANSWER and (part := await process.stdout.read(MEGABYTE)):
+        answer += part
+    if len(answer) > MAX_ANSWER:
+        process.kill()
+    return bytes(answer[: MAX_ANSWER + 1])
+
+
+async def _end(process: Process) -> None:
+    """Leave nothing behind, also when this call is cancelled."""
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()

@@ -1,0 +1,184 @@
+"""People at work over HTTP, with a history of every act: `invoke`, then `ok`, `fail`, or `info` for no answer."""
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import httpx2
+
+from proof.harness import LOOK_SECONDS, PATIENCE_SECONDS, Installation, until
+
+BUSY = (500, 502, 503, 504)
+LINK = re.compile(r"https?://\S+(/l/\S+)")
+
+
+class Answered(NamedTuple):
+    """What an act came to: HTTP status, decoded body (None for a page), page text, seconds of the last try."""
+
+    status: int
+    body: Any
+    text: str
+    seconds: float
+
+
+def application(partner_id: str, name: str) -> dict[str, Any]:
+    """A partner approval's request."""
+    return {
+        "partner_id": partner_id,
+        "name": name,
+        "contact_name": "Rosa Rivera",
+        "contact_email": f"{partner_id}@partners.example",
+        "facts": {"annual_revenue_eur": 4_200_000, "countries": ["DE"], "references": 5, "years_active": 9},
+        "terms": {"territory": "Germany", "commission_percent": "12.50", "term_months": 24},
+    }
+
+
+class Office:
+    """Everybody's hands. `history` holds dicts: `op` (one number per act), `type`, `f`, `who`, and the act's facts."""
+
+    def __init__(self, place: Installation) -> None:
+        self.place = place
+        self.history: list[dict[str, Any]] = []
+        self.pending = 0
+        self.http = httpx2.AsyncClient(base_url=place.url, timeout=5, limits=httpx2.Limits(max_connections=100))
+
+    async def __aenter__(self) -> "Office":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.http.aclose()
+
+    async def call(self, who: str | None, method: str, path: str, body: Any = None, **more: Any) -> Answered:
+        """One request, tried once."""
+        headers = dict(more.pop("headers", {}))
+        if who is not None:
+            headers["Authorization"] = f"Bearer {self.place.tokens[who]}"
+        begun = time.monotonic()
+        answer = await self.http.request(method, path, json=body, headers=headers, **more)
+        told = answer.json() if "json" in answer.headers.get("content-type", "") else None
+        return Answered(answer.status_code, told, answer.text, time.monotonic() - begun)
+
+    async def look(self, who: str, path: str) -> Any:
+        """Read until there is an answer; None for what this person may not see."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                found = await self.call(who, "GET", path)
+            except httpx2.TransportError:
+                found = None
+            if found is not None and found.status not in BUSY:
+                return found.body if found.status == 200 else None
+            assert time.monotonic() < deadline, f"GET {path} is not answered"
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def act(self, who: str, f: str, path: str, body: Any = None, form: Any = None, **facts: Any) -> Answered:
+        """One act, sent with the same Idempotency-Key until it is answered; everything goes into the history."""
+        op, key = len(self.history), uuid.uuid4().hex
+        about = {"op": op, "f": f, "who": who, "key": key, **facts}
+        self.history.append({"type": "invoke", "at": time.time(), **about})
+        given: dict[str, Any] = {"headers": {"Idempotency-Key": key}} if form is None else {"data": form}
+        person = who if form is None else None
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            self.pending += 1
+            try:
+                answer = await self.call(person, "POST", path, body, **given)
+                problem = answer.text[:200] if answer.status in BUSY else None
+            except httpx2.TransportError as error:
+                problem = repr(error)
+            finally:
+                self.pending -= 1
+            if problem is None:
+                kind = "ok" if answer.status < 300 else "fail"
+                told = answer.body if isinstance(answer.body, dict) else {}
+                self.history.append({"type": kind, "at": time.time(), "status": answer.status, "answer": told, **about})
+                return answer
+            self.history.append({"type": "info", "at": time.time(), "problem": problem, **about})
+            assert time.monotonic() < deadline, f"{f} by {who} is not answered: {problem}"
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def start(self, partner_id: str, name: str, who: str = "ada") -> Answered:
+        body = {"scope": "deals", "request": application(partner_id, name)}
+        return await self.act(who, "start", "/api/v1/workflows/partner-approval/cases", body, partner=partner_id)
+
+    async def answer(self, who: str, task: str, outcome: str, comment: str = "") -> Answered:
+        body = {"outcome": outcome, "comment": comment}
+        return await self.act(who, "answer", f"/api/v1/tasks/{task}/answer", body, task=task, outcome=outcome)
+
+    async def steer(self, who: str, case_id: str, what: str) -> Answered:
+        path = f"/api/v1/cases/{case_id}/{what}"
+        return await self.act(who, what, path, {"reason": f"to {what}, for the proof"}, case=case_id)
+
+    async def follow_link(self, case_id: str, link: str, form: Mapping[str, str]) -> Answered:
+        """Somebody outside sends the form of their signed link."""
+        return await self.act("outside", "link", link, form=form, case=case_id, outcome=form["outcome"])
+
+    async def links(self) -> list[tuple[str, str]]:
+        """(case, link) of the mails to people outside, oldest first, among the newest 200 mails."""
+        mails = await self.look("admin", "/api/v1/messages?all=true&limit=200")
+        found = [(mail["case_id"], LINK.findall(mail["text"])) for mail in reversed(mails["items"])]
+        return [(case_id, links[0]) for case_id, links in found if links]
+
+    # For tests that go through one case, step by step.
+
+    async def opened(self, partner_id: str, name: str) -> str:
+        started = await self.start(partner_id, name)
+        assert started.status == 201, started.text
+        return str(started.body["id"])
+
+    async def task_of(self, who: str, case_id: str) -> dict[str, Any]:
+        """The case's task in this person's inbox, once it is there."""
+
+        async def mine() -> dict[str, Any] | None:
+            inbox = await self.look(who, "/api/v1/tasks?limit=200")
+            return next((item for item in inbox["items"] if item["case_id"] == case_id), None)
+
+        found = await until(mine, f"a task of {case_id} for {who}")
+        assert found is not None
+        return found
+
+    async def decide(self, who: str, case_id: str, outcome: str = "approve", comment: str = "") -> Answered:
+        task = await self.task_of(who, case_id)
+        answered = await self.answer(who, task["id"], outcome, comment)
+        assert answered.status == 200, answered.text
+        return answered
+
+    async def link_of(self, case_id: str, number: int = 1) -> str:
+        async def sent() -> str | None:
+            mine = [link for case, link in await self.links() if case == case_id]
+            return mine[number - 1] if len(mine) >= number else None
+
+        found = await until(sent, f"link {number} of {case_id}")
+        assert found is not None
+        return found
+
+    async def case(self, case_id: str) -> dict[str, Any]:
+        found = await self.look("kofi", f"/api/v1/cases/{case_id}")
+        assert found is not None, case_id
+        return dict(found)
+
+    async def case_where(self, case_id: str, holds: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        async def seen() -> dict[str, Any] | None:
+            found = await self.case(case_id)
+            return found if holds(found) else None
+
+        found = await until(seen, f"{case_id}: {what}")
+        assert found is not None
+        return found
+
+    async def closed(self, case_id: str) -> dict[str, Any]:
+        return await self.case_where(case_id, lambda case: case["outcome"] is not None, "its end")
+
+    async def to_the_end(self, case_id: str) -> dict[str, Any]:
+        """From legal review on: everybody agrees, and the partner becomes active."""
+        await self.decide("leo", case_id)
+        form = {"outcome": "accept", "comment": ""}
+        answered = await self.follow_link(case_id, await self.link_of(case_id), form)
+        assert answered.status == 200, answered.text
+        await self.decide("eva", case_id)
+        ended = await self.closed(case_id)
+        assert ended["state"] == "completed", ended
+        return ended
