@@ -1,8 +1,6 @@
 """The case that is measured: one approval with a deadline."""
 
-from pydantic import Field
-
-from placet.domain.model import Durable
+from bench.model import Approved, Paper
 from placet.domain.people import Role
 from placet.domain.span import Span
 from placet.durable.case import Case
@@ -10,15 +8,6 @@ from placet.durable.workflow import case
 
 KIND = "one-approval"
 TASK = "approve-it"
-
-
-class Paper(Durable):
-    title: str = Field(min_length=1, max_length=80)
-    cents: int = Field(gt=0)
-
-
-class Approved(Durable):
-    by: str
 
 
 @case(

@@ -5,7 +5,7 @@ import contextlib
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -65,7 +65,6 @@ class Campaign:
     kills: list[Kill] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
     killing: bool = False
-    _tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     @property
     def ends(self) -> dict[str, list[str]]:
@@ -76,21 +75,18 @@ class Campaign:
         for person, role in HIRED.items():
             await self.place.hire(person, role)
         self.killing = True
-        roles = [self._review(person, role) for person, role in REVIEWERS.items()]
-        crew = [asyncio.create_task(work) for work in (*roles, self._partners(), self._coordinate(), self._count())]
-        try:
-            starting = asyncio.create_task(self._start())
-            async with _all_or_none((*crew, starting)):
-                for disturbance in disturbances:
-                    await disturbance
-                self.killing = False
-                await starting
-                await until(lambda: len(self.closed) == len(self.plans), "the end of every case", patience=150)
-                await until(self._is_quiet, "an empty outbox and postbox")
-        finally:
-            for task in (*crew, *self._tasks):
+        async with asyncio.TaskGroup() as self._crew:
+            work = [self._review(person, role) for person, role in REVIEWERS.items()]
+            crew = [self._crew.create_task(one) for one in (*work, self._partners(), self._coordinate(), self._count())]
+            starting = self._crew.create_task(self._start())
+            for disturbance in disturbances:
+                await disturbance
+            self.killing = False
+            await starting
+            await until(lambda: len(self.closed) == len(self.plans), "the end of every case", patience=150)
+            await until(self._is_quiet, "an empty outbox and postbox")
+            for task in crew:
                 task.cancel()
-            await asyncio.gather(*crew, *self._tasks, return_exceptions=True)
 
     async def kill_at_random(self, kills: int) -> None:
         """kill -9 of one part after the other; a part may be killed while it recovers, but not twice in a row."""
@@ -156,7 +152,7 @@ class Campaign:
                 if task["id"] not in seen and not waits_for_cancel and not task["case"]["paused"]:
                     seen.add(task["id"])
                     for _ in range(2 if self.random.random() < 0.2 else 1):
-                        self._do(decide(task))
+                        self._crew.create_task(decide(task))
             await asyncio.sleep(GLANCE_SECONDS)
 
     async def _partners(self) -> None:
@@ -178,7 +174,7 @@ class Campaign:
                         names[case_id] = (await self.office.case(case_id))["title"]
                     mine.append(link)
                     forms = self.plans[names[case_id]].partner
-                    self._do(follow(case_id, link, forms[min(len(mine), len(forms)) - 1]))
+                    self._crew.create_task(follow(case_id, link, forms[min(len(mine), len(forms)) - 1]))
             await asyncio.sleep(GLANCE_SECONDS)
 
     async def _coordinate(self) -> None:
@@ -208,24 +204,4 @@ class Campaign:
     def _is_quiet(self) -> bool:
         query = """SELECT (SELECT count(*) FROM outbox)
             + (SELECT count(*) FROM message WHERE state IN ('queued', 'sending')) AS left"""
-        return not self._tasks and self.place.rows(query)[0]["left"] == 0
-
-    def _do(self, act: Awaitable[None]) -> None:
-        async def doing() -> None:
-            await act
-
-        task = asyncio.create_task(doing())
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            self._failed(error)
-
-    _failed: Callable[[BaseException], None] = lambda self, error: None  # noqa: E731
-
-
-@contextlib.asynccontextmanager
-async def _all_or_none(tasks: Iterable["asyncio.Task[None]"]) -> Any:
-    yield
+        return self.office.pending == 0 and self.place.rows(query)[0]["left"] == 0

@@ -1,10 +1,13 @@
 """What holds for every answer: security headers, a request id, a bound on the body, and no fault shown in the raw."""
 
 import logging
+import re
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.api.errors import OF_HTTP, problem_json
@@ -12,6 +15,9 @@ from placet.api.errors import OF_HTTP, problem_json
 MAX_BODY_BYTES = 1_000_000
 # A client that is still sending would miss an early answer, so a body somewhat too large is read to its end.
 DRAINED_BYTES = 16 * MAX_BODY_BYTES
+# Beside one file of the largest size, a form has names and headers.
+FORM_BYTES = MAX_BODY_BYTES
+UPLOADS = re.compile(r"/(?:api/v1/cases|l)/[^/]+/documents/?")
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -61,20 +67,36 @@ class Frame:
             await problem_json(500, "internal-error", "Our mistake", detail)(scope, receive, framed)
 
 
-class BodyLimit:
-    """Answers 413 as a problem. (The framework's own limit answers in plain text.)"""
+def told(scope: Scope, limit: int) -> Response:
+    """The usual refusal: a problem. (The framework's own limit answers in plain text.)"""
+    code, title, _ = OF_HTTP[413]
+    return problem_json(413, code, title, f"The body is too large; the most is {limit // 1_000_000} MB.")
 
-    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
+
+class BodyLimit:
+    """Answers 413 to a body beyond the limit, which is larger where files are sent; `refusal` makes the answer."""
+
+    def __init__(
+        self, app: ASGIApp, limit: int = MAX_BODY_BYTES, refusal: Callable[[Scope, int], Response] = told
+    ) -> None:
         self._app = app
         self._limit = limit
+        self._refusal = refusal
+
+    def _limit_of(self, scope: Scope) -> int:
+        if scope["method"] != "POST" or not UPLOADS.fullmatch(scope["path"]):
+            return self._limit
+        most: int = scope["app"].state.control.documents.most_bytes
+        return max(self._limit, most + FORM_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._limit_of(scope)
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdigit() and int(announced) > self._limit:
-            await self._refuse(scope, receive, send, 0)
+        if announced.isdigit() and int(announced) > limit:
+            await self._refuse(scope, receive, send, 0, limit)
             return
         size = 0
         started = False
@@ -84,29 +106,29 @@ class BodyLimit:
             message = await receive()
             if message["type"] == "http.request":
                 size += len(message.get("body", b""))
-                if size > self._limit:
+                if size > limit:
                     raise _TooLarge
             return message
 
         async def sent(message: Message) -> None:
             nonlocal started
             # What the application makes of the interruption is held back; the refusal below is the answer.
-            if size <= self._limit or started:
+            if size <= limit or started:
                 started = True
                 await send(message)
 
         with suppress(_TooLarge):
             await self._app(scope, counted, sent)
-        if size > self._limit and not started:
-            await self._refuse(scope, receive, send, size)
+        if size > limit and not started:
+            await self._refuse(scope, receive, send, size, limit)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, size: int) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, size: int, limit: int) -> None:
         more = True
-        while more and size <= DRAINED_BYTES:
+        while more and size <= max(DRAINED_BYTES, 4 * limit):
             message = await receive()
             size += len(message.get("body", b""))
             more = message["type"] == "http.request" and message.get("more_body", False)
-        await problem_json(413, *OF_HTTP[413])(scope, receive, send)
+        await self._refusal(scope, limit)(scope, receive, send)
 
 
 class _TooLarge(Exception):

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from placet.connectors.blobs.inspection import MOST_BYTES
+from placet.connectors.blobs.port import BlobStore
+from placet.connectors.blobs.stored import StoredBlobs
 from placet.control.cases import Cases
 from placet.control.documents import Documents
 from placet.control.door import Door
@@ -21,7 +24,7 @@ from placet.store.engine import Store
 
 class Control:
     """`policies` gives the policy in force for a workflow; with `calendar` and `patience` it is frozen into each case
-    that opens."""
+    that opens. Documents of at most `most_bytes` each go to `blobs`, the database unless told otherwise."""
 
     def __init__(
         self,
@@ -30,6 +33,8 @@ class Control:
         policies: Callable[[Entry], dict[str, Any]],
         calendar: BusinessCalendar | None = None,
         patience: Patience | None = None,
+        blobs: BlobStore | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self.door = Door(store)
         self.people = People(self.door)
@@ -38,8 +43,8 @@ class Control:
         )
         self.cases = Cases(self.door)
         self.tasks = Tasks(self.door)
-        self.links = Links(self.door, self.tasks)
-        self.documents = Documents(self.door)
+        self.documents = Documents(self.door, blobs or StoredBlobs(store), most_bytes)
+        self.links = Links(self.door, self.tasks, self.documents)
         self.messages = Messages(self.door)
         self.events = Events(self.door)
         self.pulse = Pulse(self.door)

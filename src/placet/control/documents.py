@@ -1,21 +1,35 @@
-"""Stored documents, shown only through a case or a task that speaks of them."""
+"""Documents: those a case shows, and those people give; shown only through a case or a task that speaks of them."""
 
+import asyncio
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn, Protocol
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from placet.connectors.blobs.inspection import MOST_BYTES, Scanner, check_size, inspect
+from placet.connectors.blobs.port import BlobDamaged, BlobMissing, BlobStore, BlobsUnavailable, content_hash
+from placet.connectors.blobs.unfit import Unfit
 from placet.control import reading
-from placet.control.door import Door
-from placet.control.errors import found
+from placet.control.door import Done, Door, Once
+from placet.control.errors import Problem, found, not_found, uncounted
+from placet.control.views import GivenDocumentsView, GivenDocumentView, Page
+from placet.domain.audit import digest
+from placet.domain.dossier import Entry
 from placet.domain.people import Person
+from placet.domain.task import Refusal
+from placet.store import documents
 from placet.store import tables as t
+from placet.store.acts import NotCounted, audit_refusal
+from placet.store.documents import ATTEMPT, Stored
 from placet.store.engine import Tx
 
 ENDINGS = {"application/pdf": "pdf", "text/plain": "txt", "text/csv": "csv"}
 HASH = re.compile(r"[0-9a-f]{64}")
+AT_ONCE = 4
+"""Files are read into memory one request after another, beyond this many."""
 
 
 @dataclass(frozen=True)
@@ -25,25 +39,186 @@ class Document:
     hash: str
     media_type: str
     content: bytes
+    name: str = ""
 
     @property
     def file_name(self) -> str:
-        return f"{self.hash[:16]}.{ENDINGS.get(self.media_type, 'bin')}"
+        return self.name or f"{self.hash[:16]}.{ENDINGS.get(self.media_type, 'bin')}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """How it is handed out: as a file to keep, never run or shown inside our own pages."""
+        plain = self.file_name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+        named = f'attachment; filename="{plain}"'
+        if plain != self.file_name:
+            named += f"; filename*=UTF-8''{quote(self.file_name, safe='')}"
+        return {
+            "Content-Disposition": named,
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "X-Content-Type-Options": "nosniff",
+            "ETag": f'"{self.hash}"',
+        }
+
+
+class SentFile(Protocol):
+    """A file of a form, which may still lie outside the memory."""
+
+    @property
+    def size(self) -> int | None: ...
+
+    @property
+    def filename(self) -> str | None: ...
+
+    @property
+    def content_type(self) -> str | None: ...
+
+    async def read(self, size: int = -1) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Sending:
+    """One file as somebody sends it, and the document that it should be."""
+
+    name: str
+    file: SentFile
 
 
 class Documents:
-    def __init__(self, door: Door) -> None:
+    def __init__(
+        self, door: Door, blobs: BlobStore, most_bytes: int = MOST_BYTES, scanner: Scanner | None = None
+    ) -> None:
+        self.most_bytes = most_bytes
         self._door = door
+        self._blobs = blobs
+        self._scanner = scanner
+        self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def get(self, person: Person, case_id: str, content_hash: str) -> Document:
-        """A document that a task of the case shows or a step of it made."""
+        """A document that was given to the case, or that a task of it shows or a step of it made."""
 
-        def look(tx: Tx) -> Document | None:
-            if reading.seen_case(tx, person, case_id) is None or not _of_case(tx, case_id, content_hash):
+        def look(tx: Tx) -> bool:
+            return reading.seen_case(tx, person, case_id) is not None and _of_case(tx, case_id, content_hash)
+
+        if not await self._door.read(look):
+            raise not_found()
+        return await self.content(case_id, content_hash)
+
+    async def fetch(self, person: Person, document_id: str) -> Document:
+        """A document that was given to a case, by its id."""
+
+        def look(tx: Tx) -> sa.Row[Any] | None:
+            row = tx.conn.execute(sa.select(t.case_document).where(t.case_document.c.id == document_id)).one_or_none()
+            return row if row and reading.seen_case(tx, person, row.case_id) is not None else None
+
+        row = found(await self._door.read(look))
+        return Document(row.hash, row.media_type, await self._content(row.hash), row.filename)
+
+    async def content(self, case_id: str, content_hash: str) -> Document:
+        """The document with this hash, for somebody who has been found to may see it."""
+
+        def look(tx: Tx) -> tuple[Document | None, sa.Row[Any] | None]:
+            c = t.case_document.c
+            query = sa.select(c.media_type, c.filename).where(c.case_id == case_id, c.hash == content_hash).limit(1)
+            given = tx.conn.execute(query).one_or_none()
+            return (None if given else load(tx, content_hash)), given
+
+        kept, given = await self._door.read(look)
+        if kept is not None:
+            return kept
+        content = await self._content(content_hash)
+        if given is None:
+            return Document(content_hash, "application/octet-stream", content)
+        return Document(content_hash, given.media_type, content, given.filename)
+
+    async def listed(self, person: Person, case_id: str) -> Page[Entry]:
+        """What was asked for and what has come."""
+
+        def look(tx: Tx) -> Page[Entry] | None:
+            if reading.seen_case(tx, person, case_id) is None:
                 return None
-            return load(tx, content_hash)
+            return Page(items=list(documents.entries(tx, case_id)), next_cursor=None)
 
         return found(await self._door.read(look))
+
+    async def admit(self, person: Person, case_id: str, size: int = 0, round: int | None = None) -> None:
+        """Say no before anything is read, where that is already certain; `size` is what is announced."""
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            if reading.seen_case(tx, present, case_id) is None:
+                return not_found()
+            why = documents.would_refuse(tx, present, case_id, (), size, round)
+            return uncounted(why) if why else Done({})
+
+        await self._door.act(person, "document.offer", act)
+
+    async def give(
+        self,
+        person: Person,
+        case_id: str,
+        sent: Sequence[Sending],
+        key: str | None = None,
+        round: int | None = None,
+    ) -> Done:
+        """Take all files or none; `key` is the caller's for this act."""
+        if not sent:
+            raise Problem("invalid-request", "Choose a file.", field="file")
+        async with self._turn:
+            stored = await self._stored(person, case_id, sent)
+        once = Once(key, digest([case_id, [one.model_dump() for one in stored]])) if key else None
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            if reading.seen_case(tx, present, case_id) is None:
+                return not_found()
+            taken = documents.receive(tx, present, case_id, stored, round)
+            if isinstance(taken, NotCounted):
+                return uncounted(taken)
+            items = [GivenDocumentView(document=one.document, receipt=one.receipt) for one in taken]
+            view = GivenDocumentsView(items=items).model_dump(mode="json")
+            return Done(view, created=any(one.new for one in taken))
+
+        return await self._door.act(person, ATTEMPT, act, once)
+
+    async def _stored(self, person: Person, case_id: str, sent: Sequence[Sending]) -> tuple[Stored, ...]:
+        """Look into every file before the first one is stored."""
+        checked: list[tuple[Stored, bytes]] = []
+        for sending in sent:
+            try:
+                # Known without reading it.
+                check_size(sending.file.size or 0, self.most_bytes)
+            except Unfit as why:
+                await self._refuse(person, case_id, Refusal(code=why.code, detail=why.detail, field="file"))
+            content = await sending.file.read()
+            given = sending.file.filename or ""
+            said = sending.file.content_type
+            judged = await asyncio.to_thread(inspect, content, given, said, self.most_bytes, self._scanner)
+            if isinstance(judged, Refusal):
+                await self._refuse(person, case_id, judged)
+            hash = await asyncio.to_thread(content_hash, content)
+            known = {"filename": judged.filename, "media_type": judged.media_type, "size": len(content)}
+            checked.append((Stored(name=sending.name, hash=hash, **known), content))
+        for stored, content in checked:
+            try:
+                await self._blobs.put(content, stored.media_type)
+            except BlobsUnavailable as error:
+                raise Problem("unavailable", f"{error} Nothing was kept; try again in a moment.") from error
+        return tuple(stored for stored, _ in checked)
+
+    async def _refuse(self, person: Person, case_id: str, why: Refusal) -> NoReturn:
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            audit_refusal(tx, present.id, ATTEMPT, why.code, {"case": case_id})
+            return uncounted(NotCounted(refusal=why))
+
+        await self._door.act(person, ATTEMPT, act)
+        raise AssertionError("unreachable")
+
+    async def _content(self, hash: str) -> bytes:
+        try:
+            return await self._blobs.get(hash)
+        except (BlobDamaged, BlobMissing) as error:
+            detail = "This document is missing in the storage or damaged there; tell an administrator."
+            raise Problem("unavailable", detail) from error
+        except BlobsUnavailable as error:
+            raise Problem("unavailable", f"{error} Try again in a moment.") from error
 
 
 def load(tx: Tx, content_hash: str) -> Document | None:
@@ -53,10 +228,11 @@ def load(tx: Tx, content_hash: str) -> Document | None:
     return Document(hash=content_hash, media_type=row.media_type, content=bytes(row.content)) if row else None
 
 
-def stored(tx: Tx, hashes: Iterable[str]) -> set[str]:
-    """Those of the hashes under which a document is stored."""
-    d = t.document.c
-    return set(tx.conn.execute(sa.select(d.hash).where(d.hash.in_(sorted(hashes)))).scalars())
+def known(tx: Tx, case_id: str, hashes: Iterable[str]) -> set[str]:
+    """Those of the hashes under which a document is stored, or was given to the case."""
+    d, c, wanted = t.document.c, t.case_document.c, sorted(hashes)
+    given = sa.select(c.hash).where(c.case_id == case_id, c.hash.in_(wanted))
+    return set(tx.conn.execute(sa.select(d.hash).where(d.hash.in_(wanted)).union(given)).scalars())
 
 
 def mentioned(value: Any) -> Iterator[str]:
@@ -73,6 +249,9 @@ def mentioned(value: Any) -> Iterator[str]:
 
 
 def _of_case(tx: Tx, case_id: str, content_hash: str) -> bool:
+    c = t.case_document.c
+    if tx.conn.execute(sa.select(c.id).where(c.case_id == case_id, c.hash == content_hash).limit(1)).first():
+        return True
     for column in (t.decision.c.subject, t.step.c.result):
         values = tx.conn.execute(sa.select(column).where(column.table.c.case_id == case_id)).scalars()
         if any(content_hash in mentioned(value) for value in values):

@@ -1,39 +1,58 @@
 """The door for people outside the organisation: a signed, expiring link to one task is all they need."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from placet.control.documents import Document, load, mentioned, stored
+import sqlalchemy as sa
+
+from placet.control.documents import Document, Documents, Sending, known, mentioned
 from placet.control.door import Done, Door
 from placet.control.errors import Problem, found
 from placet.control.tasks import GivenAnswer, Tasks
 from placet.control.views import TaskView
+from placet.domain.dossier import Entry
 from placet.domain.people import Person
+from placet.domain.task import TaskRules
+from placet.store import documents as case_documents
 from placet.store import people
+from placet.store import tables as t
 from placet.store.engine import Tx
 from placet.store.house import BadLink, LinkExpired
 
 
 @dataclass(frozen=True)
 class Invitation:
-    """What a link opens: this task, for this person; `documents` are the stored ones that the task shows."""
+    """What a link opens: this task, for this person.
+
+    `documents` are the stored ones that the task shows, `requested` those that it asks for.
+    """
 
     person: Person
     task: TaskView
     documents: frozenset[str]
+    requested: tuple[Entry, ...] = ()
 
 
 class Links:
-    def __init__(self, door: Door, tasks: Tasks) -> None:
+    def __init__(self, door: Door, tasks: Tasks, documents: Documents) -> None:
         self._door = door
         self._tasks = tasks
+        self._documents = documents
 
     async def open(self, token: str) -> Invitation:
         """Look at what is asked; this never decides anything."""
         person, task_id = await self._read(token)
         task = await self._tasks.get(person, task_id)
         shown = set(mentioned(task.subject))
-        kept = await self._door.read(lambda tx: stored(tx, shown)) if shown else set()
-        return Invitation(person=person, task=task, documents=frozenset(kept))
+
+        def look(tx: Tx) -> tuple[set[str], tuple[Entry, ...]]:
+            kept = known(tx, task.case_id, shown) if shown else set()
+            names = {request.name for request in _rules(tx, task_id).documents}
+            entries = case_documents.entries(tx, task.case_id) if names else ()
+            return kept, tuple(entry for entry in entries if entry.name in names)
+
+        kept, requested = await self._door.read(look)
+        return Invitation(person=person, task=task, documents=frozenset(kept), requested=requested)
 
     async def answer(self, token: str, given: GivenAnswer) -> Done:
         person, task_id = await self._read(token)
@@ -45,7 +64,25 @@ class Links:
         task = await self._tasks.get(person, task_id)
         if content_hash not in mentioned(task.subject):
             return found(None)
-        return found(await self._door.read(lambda tx: load(tx, content_hash)))
+        if content_hash not in await self._door.read(lambda tx: known(tx, task.case_id, (content_hash,))):
+            return found(None)
+        return await self._documents.content(task.case_id, content_hash)
+
+    async def may_give(self, token: str, size: int) -> None:
+        """Say no before anything is read, where that is already certain; `size` is what is announced."""
+        person, case_id, round = await self._collecting(token)
+        await self._documents.admit(person, case_id, size, round)
+
+    async def give(self, token: str, sent: Sequence[Sending]) -> Done:
+        """Take documents for the task; they count only while its round is open."""
+        person, case_id, round = await self._collecting(token)
+        return await self._documents.give(person, case_id, sent, round=round)
+
+    async def _collecting(self, token: str) -> tuple[Person, str, int]:
+        person, task_id = await self._read(token)
+        task = await self._tasks.get(person, task_id)
+        rules = await self._door.read(lambda tx: _rules(tx, task_id))
+        return person, task.case_id, rules.round
 
     async def _read(self, token: str) -> tuple[Person, str]:
         def look(tx: Tx) -> tuple[Person | None, str]:
@@ -61,3 +98,8 @@ class Links:
         if person is None or not person.active:
             raise Problem("link-expired", "This link is no longer valid; ask the person who sent it.")
         return person, task_id
+
+
+def _rules(tx: Tx, task_id: str) -> TaskRules:
+    stored = tx.conn.execute(sa.select(t.decision.c.rules).where(t.decision.c.id == task_id)).scalar_one()
+    return TaskRules.model_validate(stored)

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from placet.domain.collection import Received
 from placet.domain.people import Grant
 from placet.domain.task import Seats, Verdict
 
@@ -253,6 +254,17 @@ class ImportView(Page[PersonView]):
     """Everybody in the file; `added` of them are new, the others were already there just so."""
 
     added: int
+
+
+class GivenDocumentView(View):
+    """A file that was taken; `receipt` proves it: the hash of the audit line that holds it."""
+
+    document: Received
+    receipt: str
+
+
+class GivenDocumentsView(View):
+    items: list[GivenDocumentView]
 
 
 class Vitals(View):

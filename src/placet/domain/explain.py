@@ -21,7 +21,7 @@ def listed(names: Iterable[str], conjunction: str = "or") -> str:
 def audience(who: Audience, scope: str) -> str:
     match who:
         case Role():
-            return f"a {who.name} of {who.scope or scope}"
+            return f"somebody with the role {who.name} in {who.scope or scope}"
         case Named():
             return who.person
         case External():
@@ -52,9 +52,9 @@ def task_sentence(
     parts = [f"Waiting for {whom}: {rules.title}."]
     deadline = due_at(rules, progress)
     ahead = rules.ladder[progress.rung :]
-    steps = []
-    if ahead:
-        steps.append(_next_rung(ahead[0], scope, ahead[0].at + progress.shift))
+    # The next thing the clock does, and every later one that brings in other people.
+    told = [rung for place, rung in enumerate(ahead) if place == 0 or rung.action is RungAction.ESCALATE]
+    steps = [_next_rung(rung, scope, rung.at + progress.shift) for rung in told]
     if deadline:
         left = deadline - now
         chosen = rules.outcome(rules.silence) if rules.silence else None

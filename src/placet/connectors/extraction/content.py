@@ -3,7 +3,6 @@
 import io
 import zipfile
 import zlib
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
@@ -18,6 +17,9 @@ RATIO_APPLIES_FROM = 10 * MEGABYTE
 OLE_CONTAINER = bytes.fromhex("d0cf11e0a1b11ae1")
 # In two parts, so that no scanner takes this file for what it looks for.
 MALWARE_TEST = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + rb"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+
+GUESSED = "The text is not in UTF-8; some of its characters may be shown wrongly."
+TOO_HARD = "Reading the document takes more memory or time than allowed. Ask for it as a plain PDF."
 
 
 class ExtractionRefused(Exception):
@@ -67,14 +69,6 @@ ENDINGS = {str(format): format for format in Format} | {"htm": Format.HTML, "jpe
 SAYS_NOTHING = frozenset({"", "application/octet-stream", "application/zip"})
 
 
-@dataclass(frozen=True)
-class Plain:
-    """Text, and whether its bytes were UTF-8."""
-
-    text: str
-    utf8: bool
-
-
 def format_of(media_type: str, filename: str) -> Format:
     """The format that a document claims to have; its name counts only where the media type says nothing."""
     named = media_type.partition(";")[0].strip().lower()
@@ -100,22 +94,22 @@ def check(content: bytes, format: Format) -> None:
         raise ExtractionRefused("unreadable", "The document is empty. Ask for it again.")
     if format in OFFICE:
         _check_office(content, format)
-    elif format is Format.PDF and b"%PDF-" not in content[:1024]:
-        raise _not_really(format)
-    elif format in PICTURES and not content.startswith(PICTURES[format]):
+    elif (format is Format.PDF and b"%PDF-" not in content[:1024]) or (
+        format in PICTURES and not content.startswith(PICTURES[format])
+    ):
         raise _not_really(format)
 
 
-def decode(content: bytes) -> Plain:
-    """Text as UTF-8 (UTF-16 with a byte order mark), else as Latin-1, which fits every byte; refuses binary content."""
+def decode(content: bytes) -> tuple[str, str]:
+    """Text, and a note when its encoding was a guess: UTF-8, UTF-16 with its mark, else Western; binary is refused."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return Plain(clean(content.decode("utf-16", "replace")), utf8=False)
+        return clean(content.decode("utf-16", "replace")), ""
     if b"\x00" in content[:4096]:
         raise ExtractionRefused("unreadable", "The document is not text. Ask for it again.")
     try:
-        return Plain(clean(content.decode("utf-8-sig")), utf8=True)
+        return clean(content.decode("utf-8-sig")), ""
     except UnicodeDecodeError:
-        return Plain(clean(content.decode("cp1252", "replace")), utf8=False)
+        return clean(content.decode("cp1252", "replace")), GUESSED
 
 
 def clean(text: str) -> str:

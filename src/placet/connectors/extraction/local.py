@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from placet.connectors.extraction.content import MAX_BYTES, MEGABYTE, ExtractionRefused, check, format_of
+from placet.connectors.extraction.content import MAX_BYTES, MEGABYTE, TOO_HARD, ExtractionRefused, check, format_of
 from placet.connectors.extraction.port import Extraction, ExtractionUnavailable
 from placet.domain.model import Strict
 
@@ -67,9 +67,7 @@ class LocalExtractor:
         if len(answer) > MAX_ANSWER:
             raise ExtractionRefused("too-large", "The document holds far more text than it should.")
         if status != 0:
-            raise ExtractionRefused(
-                "unreadable", "Reading the document takes more memory or time than allowed. Ask for it as a plain PDF."
-            )
+            raise ExtractionRefused("unreadable", TOO_HARD)
         found: dict[str, Any] = json.loads(line)
         return found
 

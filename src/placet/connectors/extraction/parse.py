@@ -9,6 +9,7 @@ import json
 import resource
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from placet.connectors.extraction.content import (
@@ -16,6 +17,7 @@ from placet.connectors.extraction.content import (
     OFFICE,
     PICTURES,
     PLAIN,
+    TOO_HARD,
     ExtractionRefused,
     Format,
     check,
@@ -33,6 +35,15 @@ MAX_CHARACTERS = 5_000_000
 SCAN_COVERS = 0.5
 STAMP_CHARACTERS = 50
 FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "os.remove", "os.rename")
+DAMAGED = "The document is damaged and cannot be read. Ask for it again."
+EMPTY: dict[str, Any] = {
+    "text": "",
+    "engine": "",
+    "pages": None,
+    "needs_ocr": False,
+    "media_type": "text/plain",
+    "note": "",
+}
 
 Parser = Callable[[bytes], dict[str, Any]]
 
@@ -41,30 +52,32 @@ def main(format: Format) -> None:
     """Answer {"text", "engine", "pages", "needs_ocr", "media_type", "note"} or {"refused", "note"}."""
     _limit()
     content = sys.stdin.buffer.read()
-    answer = guarded(lambda: check(content, format) or {})
+    parse: Parser = partial(_checked, format)
+    answer = guarded(parse, content)
     if "refused" not in answer:
         parse = parser_of(format)
         sys.addaudithook(_nothing_but_reading)
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        answer = guarded(lambda: parse(content))
-    else:
-        sys.stdout.write("ready\n")
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    if "refused" not in answer:
+        answer = guarded(parse, content)
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
 
 
-def guarded(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The answer of this work; whatever it raises becomes a refusal of the document."""
+def guarded(parse: Parser, content: bytes) -> dict[str, Any]:
+    """What this parser finds; whatever it raises becomes a refusal of the document."""
     try:
-        found = {"text": ""} | work()
+        found = EMPTY | parse(content)
         if len(found["text"]) > MAX_CHARACTERS:
             raise ExtractionRefused("too-large", f"The document has more than {MAX_CHARACTERS:,} characters of text.")
     except ExtractionRefused as refused:
         return {"refused": refused.code, "note": str(refused)}
-    except (Exception, MemoryError, RecursionError):
-        return {"refused": "unreadable", "note": "The document is damaged and cannot be read. Ask for it again."}
-    return {"pages": None, "needs_ocr": False, "media_type": "text/plain", "note": ""} | found
+    except (MemoryError, RecursionError):
+        return {"refused": "unreadable", "note": TOO_HARD}
+    except Exception:
+        return {"refused": "unreadable", "note": DAMAGED}
+    return found
 
 
 def parser_of(format: Format) -> Parser:
@@ -80,11 +93,15 @@ def parser_of(format: Format) -> Parser:
     return _docling(format)
 
 
+def _checked(format: Format, content: bytes) -> dict[str, Any]:
+    check(content, format)
+    return {}
+
+
 def _plain(content: bytes, format: Format) -> dict[str, Any]:
-    plain = decode(content)
-    note = "" if plain.utf8 else "The text is not in UTF-8; some of its characters may be shown wrongly."
+    text, note = decode(content)
     media_type = "text/markdown" if format is Format.MARKDOWN else "text/plain"
-    return {"text": plain.text, "engine": "text", "media_type": media_type, "note": note}
+    return {"text": text, "engine": "text", "media_type": media_type, "note": note}
 
 
 def _pdf(pdfium: Any, content: bytes) -> dict[str, Any]:
@@ -93,7 +110,7 @@ def _pdf(pdfium: Any, content: bytes) -> dict[str, Any]:
     except pdfium.PdfiumError as error:
         if error.err_code in (pdfium.raw.FPDF_ERR_PASSWORD, pdfium.raw.FPDF_ERR_SECURITY):
             raise locked() from error
-        raise ExtractionRefused("unreadable", "The PDF is damaged and cannot be read. Ask for it again.") from error
+        raise ExtractionRefused("unreadable", DAMAGED) from error
     if len(document) > MAX_PAGES:
         raise ExtractionRefused("too-large", f"The PDF has more than {MAX_PAGES:,} pages. Ask for a shorter one.")
     texts: list[str] = []
@@ -154,7 +171,7 @@ def _docling(format: Format) -> Parser:
         stream = DocumentStream(name=f"document.{format}", stream=io.BytesIO(content))
         result = converter.convert(stream, raises_on_error=False)
         if result.status not in (ConversionStatus.SUCCESS, ConversionStatus.PARTIAL_SUCCESS):
-            raise ExtractionRefused("unreadable", "The document is damaged and cannot be read. Ask for it again.")
+            raise ExtractionRefused("unreadable", DAMAGED)
         document = result.document
         text = clean(document.export_to_markdown(image_placeholder="", escape_html=False, escape_underscores=False))
         pictures = len(document.pictures)

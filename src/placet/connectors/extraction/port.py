@@ -1,4 +1,4 @@
-"""Text of documents: what goes in, what comes out, and the step of a case. The content itself stays in the blob store."""
+"""Text of documents: what goes in, what comes out, and the step of a case. Content stays in the blob store."""
 
 from typing import Literal, Protocol
 
@@ -52,7 +52,7 @@ class ExtractedText(Durable):
     """Reference to the stored text of one document.
 
     `text` is the hash of the stored text, None when there is none; `characters` is its length, `preview` its first
-    500 characters. `refused` is the code of ExtractionRefused when the document cannot be read; `note` tells people why.
+    500 characters. `refused` is the code of ExtractionRefused for a document that cannot be read; `note` says why.
     """
 
     document: DocumentRef

@@ -1,0 +1,146 @@
+"""Names in any script, made comparable: parts without case, accents and legal forms, and how each part sounds."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+from anyascii import anyascii
+
+from placet.connectors.screening.port import SubjectKind
+
+
+class Writing(Enum):
+    """How a script writes a name, which decides what can be compared with it."""
+
+    LETTERS = "letters"
+    CONSONANTS = "consonants"
+    SYLLABLES = "syllables"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One name, ready to compare.
+
+    `parts` are its words in Latin letters without case and accents; `sounds` are the same words in a spelling that is
+    equal for words that sound alike; `bones` are their consonants. In scripts of syllables every character is a part.
+    """
+
+    text: str
+    writing: Writing
+    script: str
+    parts: tuple[str, ...]
+    sounds: tuple[str, ...]
+    bones: tuple[str, ...]
+
+    @property
+    def joined(self) -> str:
+        return "".join(self.parts)
+
+
+CONSONANT_SCRIPTS = {"ARABIC": "Arabic", "HEBREW": "Hebrew", "SYRIAC": "Syriac"}
+SYLLABLE_SCRIPTS = {
+    "CJK": "Chinese characters", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean",
+}  # fmt: skip
+LETTER_SCRIPTS = {"CYRILLIC": "Cyrillic", "GREEK": "Greek", "ARMENIAN": "Armenian", "GEORGIAN": "Georgian"}
+# Vowel signs that Arabic and Hebrew writers may add or leave out, and the Arabic stretching line.
+OPTIONAL_SIGNS = re.compile("[\u0640\u064b-\u065f\u0670\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]")
+ARABIC_SPELLINGS = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ئ": "ي", "ؤ": "و", "ة": "ه"})
+ARABIC_ARTICLE = re.compile(r"\bال(?=\w{3})")
+LATIN_ARTICLES = frozenset({"al", "el", "ul"})
+APOSTROPHES = re.compile("['`´ʹʺʻʼʽʾʿ‘’ˈ]")
+DOTTED = re.compile(r"(?<=\b\w)\.(?=\w\b)")
+NOT_WORDS = re.compile(r"[\W_]+")
+COMPANY_ENDINGS = re.compile("(股份有限公司|有限责任公司|有限責任公司|有限公司|株式会社|合同会社|주식회사|유한회사)")
+# Legal forms, and the words they are spelled out with, after transliteration.
+LEGAL_FORMS = frozenset(
+    """ab ag and aktiengesellschaft aktsionernoe as asa bhd bv bvba co company corp corporation doo eood fze
+    gesellschaft gmbh haftung inc incorporated joint jsc kft kg kgaa lda liability limited llc llp lp ltd ltda mbh
+    mit beschrankter nv oao obshchestvo obshchestvom ogranichennoy ogranichennoi ooo otkrytoe otvetstvennostyu
+    oy oyj pao pjsc plc private pt pte public publichnoe pty pvt sa sae sal sanayi sarl sas sasu sdn se sicav sl
+    societe sociedad anonima anonyme societa spa spolka spzoo srl stock sro s tov uab und vat ve zakrytoe zao
+    zoo zrt aktiebolag anonim sirketi as osakeyhtio""".split()
+)
+SAME_SOUND = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        ("tsch|tch|tsh", "ch"), ("sch(?=[aeiou]|$)", "sh"), ("dzh|dj|zh", "j"), ("ph", "f"), ("kh", "h"), ("ck", "k"),
+        ("x", "ks"), ("q", "k"), ("w", "v"), ("y", "i"), ("th", "t"), ("ou|oo", "u"), ("ae", "a"), ("oe", "o"),
+        ("ue", "u"), ("ee|ie", "i"), (r"(.)\1+", r"\1"), ("(?<=[aeiou])h(?![aeiou])", ""),
+    )
+)  # fmt: skip
+VOWELS = re.compile("[aeiouyw]")
+
+
+def parse_name(text: str, kind: SubjectKind) -> Name:
+    """`parts` is empty for a text without a letter or a digit."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    script, writing = _script(plain)
+    if kind is SubjectKind.COMPANY:
+        plain = COMPANY_ENDINGS.sub(" ", plain)
+        plain = DOTTED.sub("", plain)
+    if writing is Writing.CONSONANTS:
+        plain = OPTIONAL_SIGNS.sub("", plain).translate(ARABIC_SPELLINGS)
+        plain = ARABIC_ARTICLE.sub("", plain)
+    words = _syllables(plain) if writing is Writing.SYLLABLES else _words(plain)
+    parts = _without(words, LATIN_ARTICLES)
+    if kind is SubjectKind.COMPANY:
+        parts = _without(parts, LEGAL_FORMS)
+    return Name(
+        text=text,
+        writing=writing,
+        script=script,
+        parts=parts,
+        sounds=tuple(map(sound, parts)),
+        bones=tuple(filter(None, map(bone, parts))),
+    )
+
+
+@lru_cache(maxsize=200_000)
+def sound(part: str) -> str:
+    """The same spelling for words that sound alike in the usual transliterations."""
+    for pattern, replacement in SAME_SOUND:
+        part = pattern.sub(replacement, part)
+    return part
+
+
+@lru_cache(maxsize=200_000)
+def bone(part: str) -> str:
+    """The consonants, for comparing with scripts that write no others."""
+    return re.sub(r"(.)\1+", r"\1", VOWELS.sub("", sound(part)).replace("c", "k"))
+
+
+def _script(text: str) -> tuple[str, Writing]:
+    """The first script that is not Latin decides; a name in two scripts is rare and then mostly not Latin."""
+    if text.isascii():
+        return "Latin", Writing.LETTERS
+    for char in text:
+        if not char.isalpha() or char < "\u0250":
+            continue
+        named = unicodedata.name(char, "").split(" ")[0]
+        if named in SYLLABLE_SCRIPTS:
+            return SYLLABLE_SCRIPTS[named], Writing.SYLLABLES
+        if named in CONSONANT_SCRIPTS:
+            return CONSONANT_SCRIPTS[named], Writing.CONSONANTS
+        if named in LETTER_SCRIPTS:
+            return LETTER_SCRIPTS[named], Writing.LETTERS
+    return "Latin", Writing.LETTERS
+
+
+def _words(plain: str) -> tuple[str, ...]:
+    if not plain.isascii():
+        plain = plain.replace("ου", "ou").replace("ού", "ou")
+        plain = anyascii(plain).casefold()
+    return tuple(NOT_WORDS.sub(" ", APOSTROPHES.sub("", plain)).split())
+
+
+def _syllables(plain: str) -> tuple[str, ...]:
+    """Each character becomes a part; Latin words and numbers between them stay whole."""
+    spaced = "".join(char if char.isascii() else f" {char} " for char in plain)
+    return _words(spaced)
+
+
+def _without(parts: tuple[str, ...], dropped: frozenset[str]) -> tuple[str, ...]:
+    """Without these words, unless nothing else is left."""
+    return tuple(part for part in parts if part not in dropped) or parts
