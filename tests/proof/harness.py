@@ -28,9 +28,7 @@ SAMPLE = ("ada", "marta", "leo", "eva", "cora", "kofi")
 SETTINGS = "[patience]\nattempt_seconds = 5\nfirst_retry_seconds = 0.2\nlongest_retry_seconds = 2\nattempts = 100\n"
 
 
-async def until(
-    look: Callable[[], Found | Awaitable[Found]], what: str, patience: float = PATIENCE_SECONDS
-) -> Found:
+async def until(look: Callable[[], Found | Awaitable[Found]], what: str, patience: float = PATIENCE_SECONDS) -> Found:
     """Look again and again until there is something to see; fails with `what` after `patience` seconds."""
     try:
         async with asyncio.timeout(patience):
@@ -158,7 +156,9 @@ class Installation:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def placet(self, *words: str, token: str | None = None, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def placet(
+        self, *words: str, token: str | None = None, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command line on this installation's data directory."""
         environment = self.environment | ({"PLACET_TOKEN": token} if token else {})
         command = [*PLACET, "--data", str(self.data), *words]

@@ -6,12 +6,12 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from placet.api import cases, errors, events, messages, people, service, tasks, workflows
+from placet.api import cases, documents, errors, events, messages, people, service, tasks, workflows
 from placet.api.events import Streams
-from placet.api.frame import BodyLimit, Frame
+from placet.api.frame import BodyLimit, Frame, told
 from placet.api.metrics import Metrics, Timed
 from placet.control.control import Control
-from placet.web import links
+from placet.web import links, uploads
 
 
 def create_app(
@@ -33,13 +33,14 @@ def create_app(
     )
     wire(app, control, engine_status, Streams(poll_seconds, heartbeat_seconds))
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, refusal=lambda scope, limit: uploads.too_large(scope) or told(scope, limit))
     app.add_middleware(Timed)
     app.add_middleware(Frame)
     errors.install(app)
-    for part in (people, workflows, cases, tasks, messages, events, service):
+    for part in (people, workflows, cases, documents, tasks, messages, events, service):
         app.include_router(part.router)
     links.install(app)
+    uploads.install(app)
     errors.describe(app)
     return app
 

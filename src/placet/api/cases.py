@@ -8,7 +8,6 @@ from fastapi.responses import JSONResponse, Response
 from placet.api.callers import Caller, Doors, Key, answered
 from placet.api.errors import DOCUMENTED
 from placet.control.cases import CaseFilter
-from placet.control.documents import Document
 from placet.control.sent import Because, Paging
 from placet.control.views import CaseLine, CaseView, EventView, Page
 
@@ -42,8 +41,9 @@ async def list_events(
 
 @router.get("/{case_id}/documents/{content_hash}", response_class=Response)
 async def show_document(control: Doors, caller: Caller, case_id: str, content_hash: str) -> Response:
-    """A document that a task of the case shows or a step of it made."""
-    return download(await control.documents.get(caller, case_id, content_hash))
+    """A document that was given to the case, or that a task of it shows or a step of it made."""
+    document = await control.documents.get(caller, case_id, content_hash)
+    return Response(document.content, media_type=document.media_type, headers=document.headers)
 
 
 @router.post("/{case_id}/pause", response_model=CaseLine)
@@ -62,12 +62,3 @@ async def resume_case(control: Doors, caller: Caller, key: Key, case_id: str, be
 async def cancel_case(control: Doors, caller: Caller, key: Key, case_id: str, because: Why = NO_REASON) -> JSONResponse:
     """End the case early; what was done is compensated."""
     return answered(await control.cases.cancel(caller, case_id, because, key))
-
-
-def download(document: Document) -> Response:
-    """The document as a file to keep: it is never run or shown inside our own pages."""
-    headers = {
-        "Content-Disposition": f'attachment; filename="{document.file_name}"',
-        "Content-Security-Policy": "sandbox; default-src 'none'",
-    }
-    return Response(document.content, media_type=document.media_type, headers=headers)

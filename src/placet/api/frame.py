@@ -70,7 +70,8 @@ class Frame:
 def told(scope: Scope, limit: int) -> Response:
     """The usual refusal: a problem. (The framework's own limit answers in plain text.)"""
     code, title, _ = OF_HTTP[413]
-    return problem_json(413, code, title, f"The body is too large; the most is {limit // 1_000_000} MB.")
+    most = max(limit - FORM_BYTES, MAX_BODY_BYTES) // 1_000_000
+    return problem_json(413, code, title, f"The body is too large; the most is {most} MB.")
 
 
 class BodyLimit:

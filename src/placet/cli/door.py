@@ -36,29 +36,41 @@ class Door:
 
     def call(self, method: str, path: str, body: Any = None, key: str | None = None, **params: Any) -> Any:
         """Call the API; returns the decoded JSON, raises Refused or a plain error that says what to do."""
-        return asyncio.run(self._call(method, path, body, key, {k: v for k, v in params.items() if v is not None}))
+        given: dict[str, Any] = {"params": {k: v for k, v in params.items() if v is not None}}
+        if isinstance(body, str):
+            given |= {"content": body, "headers": {"Content-Type": "text/csv"}}
+        else:
+            given["json"] = body
+        answer = asyncio.run(self._send(method, path, key, given))
+        return answer.json() if answer.content else None
 
-    async def _call(self, method: str, path: str, body: Any, key: str | None, params: dict[str, Any]) -> Any:
+    def upload(self, path: str, name: str, files: list[tuple[str, bytes]], key: str | None = None) -> Any:
+        """Send files, each a name and its content, as one document."""
+        given = {"data": {"name": name}, "files": [("file", file) for file in files]}
+        return asyncio.run(self._send("POST", path, key, given)).json()
+
+    def download(self, path: str) -> bytes:
+        """Fetch the content of a file."""
+        content: bytes = asyncio.run(self._send("GET", path, None, {})).content
+        return content
+
+    async def _send(self, method: str, path: str, key: str | None, given: dict[str, Any]) -> Any:
         import httpx2
 
         url, token = self._target()
-        headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
-        csv = body if isinstance(body, str) else None
-        if csv is not None:
-            headers["Content-Type"] = "text/csv"
-        given: dict[str, Any] = {"params": params, "headers": headers}
-        given |= {"content": csv} if csv is not None else {"json": body}
+        headers = given.setdefault("headers", {})
+        headers |= {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
         if url is not None:
             try:
                 async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
-                    return self._read(await client.request(method, path, **given))
+                    return self._checked(await client.request(method, path, **given))
             except httpx2.TransportError as error:
                 raise click.ClickException(f"cannot reach {url}: {error}. Is `placet up` running?") from error
         async with (
             _inside(self.data, self.config) as transport,
             httpx2.AsyncClient(transport=transport, base_url="http://placet") as client,
         ):
-            return self._read(await client.request(method, path, **given))
+            return self._checked(await client.request(method, path, **given))
 
     def _target(self) -> tuple[str | None, str]:
         if self.url is not None:
@@ -76,14 +88,14 @@ class Door:
         running = datadir.read_runtime()
         return (str(running["url"]) if running else None), token
 
-    def _read(self, answer: Any) -> Any:
+    def _checked(self, answer: Any) -> Any:
         if answer.status_code >= 400:
             try:
                 problem = answer.json()
             except ValueError:
                 problem = {"title": f"HTTP {answer.status_code}", "status": answer.status_code}
             raise Refused(problem, self.as_json)
-        return answer.json() if answer.content else None
+        return answer
 
     def show(self, value: Any, human: str) -> None:
         """Print JSON for scripts, or the human form."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from placet import __version__
-from placet.cli import cases, people, proof, serving, tasks
+from placet.cli import cases, documents, people, proof, serving, tasks
 from placet.cli.door import DEFAULT_DATA, Door
 
 EPILOG = """\b
@@ -52,6 +52,7 @@ for command in (
     cases.workflows,
     cases.case,
     tasks.task,
+    documents.document,
     people.person,
     people.mail,
     proof.verify,

@@ -116,7 +116,7 @@ class Documents:
     async def content(self, case_id: str, content_hash: str) -> Document:
         """The document with this hash, for somebody who has been found to may see it."""
 
-        def look(tx: Tx) -> tuple[Document | None, sa.Row[Any] | None]:
+        def look(tx: Tx) -> tuple[Document | None, sa.Row[Any, Any] | None]:
             c = t.case_document.c
             query = sa.select(c.media_type, c.filename).where(c.case_id == case_id, c.hash == content_hash).limit(1)
             given = tx.conn.execute(query).one_or_none()

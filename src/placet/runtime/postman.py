@@ -14,7 +14,7 @@ from placet.store.engine import Store, StoreUnavailable, Tx
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 12
-CUT_SHORT = timedelta(minutes=5)
+MARGIN = timedelta(seconds=5)
 
 
 class Postman:
@@ -46,10 +46,13 @@ class Postman:
 
     async def deliver_once(self, limit: int = 50) -> int:
         """Deliver what is due, one after the other; returns how many were taken."""
-        rows = await self._store.write(lambda tx: _claim(tx, limit))
-        for row in rows:
+        for taken in range(limit):
+            # One at a time: whoever dies on the way keeps no other mail waiting.
+            row = await self._store.write(lambda tx: _claim(tx, self._transport.longest))
+            if row is None:
+                return taken
             await self._deliver(row)
-        return len(rows)
+        return limit
 
     async def _deliver(self, row: dict[str, Any]) -> None:
         mail = Mail(
@@ -88,17 +91,16 @@ class Postman:
         await self._store.write(lambda tx: _set(tx, row["id"], state=state, error=error, sent_at=tx.read_clock()))
 
 
-def _claim(tx: Tx, limit: int) -> list[dict[str, Any]]:
+def _claim(tx: Tx, longest: timedelta) -> dict[str, Any] | None:
     m, now = t.message.c, tx.read_clock()
     # A mail that was being sent when the process died may have left: it goes again, with the same Message-ID.
     due = (m.next_at <= now) & m.state.in_(("queued", "sending"))
-    query = sa.select(t.message).where(due).order_by(m.id).limit(limit).with_for_update(skip_locked=True)
-    rows = [dict(row._mapping) for row in tx.conn.execute(query)]
-    if rows:
-        ids = [row["id"] for row in rows]
-        values = {"state": "sending", "attempts": m.attempts + 1, "next_at": now + CUT_SHORT}
-        tx.conn.execute(t.message.update().where(m.id.in_(ids)).values(values))
-    return rows
+    query = sa.select(t.message).where(due).order_by(m.id).limit(1).with_for_update(skip_locked=True)
+    row = tx.conn.execute(query).mappings().one_or_none()
+    if row is None:
+        return None
+    _set(tx, row["id"], state="sending", attempts=m.attempts + 1, next_at=now + longest + MARGIN)
+    return dict(row)
 
 
 def _set(tx: Tx, row_id: int, **values: Any) -> None:

@@ -191,7 +191,7 @@ def _written(function: ast.FunctionDef, call: ast.Call) -> Iterator[tuple[str, t
         case ast.Constant(value=str(name)):
             names = [name]
         case ast.JoinedStr(values=[ast.Constant(value=str(start)), ast.FormattedValue()]):
-            names = [f"{start}{end}" for end in ENDINGS[start, by]]
+            names = [f"{start}{end}" for end in ENDINGS.get((start, by), ("…",))]
         case _:
             return
     evidence = _keys(function, rest[0]) if rest else set()

@@ -4,6 +4,7 @@ An act that does not count is a value, not an exception: what the clock did mean
 are kept.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,6 +33,32 @@ from placet.store.engine import Tx
 from placet.store.sight import is_candidate, visible_cases
 
 MAX_COMMENT = 8000
+
+_d, _c, _x, _cl, _a = t.decision.c, t.candidate.c, t.exclusion.c, t.claim.c, t.act.c
+_OF_TASK, _OF_PERSON = sa.bindparam("of_task"), sa.bindparam("of_person")
+_EXISTS = sa.select(_d.id).where(_d.id == _OF_TASK)
+_BARRED = sa.select(_x.reason).where(_x.decision_id == _OF_TASK, _x.person_id == _OF_PERSON)
+_CLAIMS = sa.select(_cl.person_id).where(_cl.decision_id == _OF_TASK)
+_ANSWERED = sa.select(_a.person_id).where(_a.decision_id == _OF_TASK)
+_OWN_ACT = sa.select(t.act).where(_a.decision_id == _OF_TASK, _a.person_id == _OF_PERSON)
+_INSERT = t.act.insert()
+_END_CLAIM = t.claim.delete().where(_cl.decision_id == _OF_TASK, _cl.person_id == _OF_PERSON)
+_AGREEING = (
+    sa.select(_a.person_id, _a.comment, _a.data)
+    .where(_a.decision_id == _OF_TASK, _a.outcome == sa.bindparam("of_outcome"))
+    .order_by(_a.at, _a.person_id)
+)
+
+
+@lru_cache(maxsize=1024)
+def _asked(person: Person) -> sa.Select[tuple[int]]:
+    return sa.select(_c.id).where(_c.decision_id == _OF_TASK, _c.live, is_candidate(person)).limit(1)
+
+
+@lru_cache(maxsize=1024)
+def _seen_by(person: Person) -> sa.Select[tuple[str]]:
+    seen = sa.select(_d.id).join_from(t.decision, t.case, t.case.c.id == _d.case_id)
+    return seen.where(_d.id == _OF_TASK, visible_cases(person))
 
 
 class Answer(Durable):
@@ -79,12 +106,11 @@ class NotVisible(Exception):
 
 def standing(decision: LockedDecision, person: Person) -> Standing:
     """What this person is to this task, looked up now."""
-    tx, mine = decision.case.tx, decision.id
-    c, x, cl, a = t.candidate, t.exclusion, t.claim, t.act
-    asked = tx.conn.execute(sa.select(c.c.id).where(c.c.decision_id == mine, c.c.live, is_candidate(person)).limit(1))
-    barred = tx.conn.execute(sa.select(x.c.reason).where(x.c.decision_id == mine, x.c.person_id == person.id))
-    claims = tx.conn.execute(sa.select(cl.c.person_id).where(cl.c.decision_id == mine)).scalars().all()
-    done = set(tx.conn.execute(sa.select(a.c.person_id).where(a.c.decision_id == mine)).scalars())
+    conn, mine = decision.case.tx.conn, {"of_task": decision.id}
+    asked = conn.execute(_asked(person), mine)
+    barred = conn.execute(_BARRED, mine | {"of_person": person.id})
+    claims = conn.execute(_CLAIMS, mine).scalars().all()
+    done = set(conn.execute(_ANSWERED, mine).scalars())
     return Standing(
         candidate=person.active and asked.first() is not None,
         excluded=barred.scalar_one_or_none(),
@@ -198,9 +224,8 @@ class _seen_task:
     """The locked task, if the person may see its case; else as if there were none."""
 
     def __init__(self, tx: Tx, person: Person, task_id: str) -> None:
-        seen = sa.select(t.decision.c.id).join_from(t.decision, t.case, t.case.c.id == t.decision.c.case_id)
-        if tx.conn.execute(seen.where(t.decision.c.id == task_id, visible_cases(person))).first() is None:
-            exists = tx.conn.execute(sa.select(t.decision.c.id).where(t.decision.c.id == task_id)).first()
+        if tx.conn.execute(_seen_by(person), {"of_task": task_id}).first() is None:
+            exists = tx.conn.execute(_EXISTS, {"of_task": task_id}).first()
             raise NotVisible(task_id) if exists else NoSuchTask(task_id)
         self._lock = locked_task(tx, task_id)
 
@@ -212,10 +237,8 @@ class _seen_task:
 
 
 def _repeated(decision: LockedDecision, person: Person, given: Answer) -> Counted | None:
-    a = t.act.c
-    found = decision.case.tx.conn.execute(
-        sa.select(t.act).where(a.decision_id == decision.id, a.person_id == person.id)
-    ).one_or_none()
+    whose = {"of_task": decision.id, "of_person": person.id}
+    found = decision.case.tx.conn.execute(_OWN_ACT, whose).one_or_none()
     if found is None or (found.outcome, found.comment, found.data) != (given.outcome, given.comment, given.data):
         return None
     receipt = Receipt(
@@ -244,22 +267,20 @@ def _count(decision: LockedDecision, person: Person, given: Answer, door: str) -
         comment=given.comment,
         data=canonical(given.data).decode() if given.data else "",
     )
-    tx.conn.execute(
-        t.act.insert().values(
-            decision_id=decision.id,
-            person_id=person.id,
-            case_id=case.id,
-            outcome=given.outcome,
-            comment=given.comment,
-            data=given.data,
-            subject_hash=subject,
-            door=door,
-            at=tx.now,
-            receipt=line.hash,
-        )
-    )
-    mine = (t.claim.c.decision_id == decision.id) & (t.claim.c.person_id == person.id)
-    tx.conn.execute(t.claim.delete().where(mine))
+    act = {
+        "decision_id": decision.id,
+        "person_id": person.id,
+        "case_id": case.id,
+        "outcome": given.outcome,
+        "comment": given.comment,
+        "data": given.data,
+        "subject_hash": subject,
+        "door": door,
+        "at": tx.now,
+        "receipt": line.hash,
+    }
+    tx.conn.execute(_INSERT, act)
+    tx.conn.execute(_END_CLAIM, {"of_task": decision.id, "of_person": person.id})
     tally = dict(decision.row["tally"])
     tally[given.outcome] = tally.get(given.outcome, 0) + 1
     decision.save(tally=tally)
@@ -269,12 +290,7 @@ def _count(decision: LockedDecision, person: Person, given: Answer, door: str) -
 
 def _verdict(decision: LockedDecision, outcome: rule.Outcome, last: Answer) -> Verdict:
     tx = decision.case.tx
-    a = t.act.c
-    acts = tx.conn.execute(
-        sa.select(a.person_id, a.comment, a.data)
-        .where(a.decision_id == decision.id, a.outcome == outcome.name)
-        .order_by(a.at, a.person_id)
-    ).all()
+    acts = tx.conn.execute(_AGREEING, {"of_task": decision.id, "of_outcome": outcome.name}).all()
     comments = "; ".join(act.comment for act in acts if act.comment)
     data = last.data if last.outcome == outcome.name else acts[-1].data
     if decision.rules.documents:

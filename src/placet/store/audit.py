@@ -11,6 +11,15 @@ from placet.store import tables as t
 from placet.store.engine import Tx
 
 
+_HEAD = sa.select(t.chain_head).where(t.chain_head.c.chain == sa.bindparam("of_chain")).with_for_update()
+_MOVE_HEAD = t.chain_head.update().where(t.chain_head.c.chain == sa.bindparam("of_chain"))
+_INSERT = t.audit.insert()
+_INSERT_ON_POSTGRES = t.audit.insert().values(
+    txid=sa.cast(sa.cast(sa.func.pg_current_xact_id(), sa.Text), sa.BigInteger)
+)
+_INSERT_TEXT = t.audit_text.insert()
+
+
 def insert_line(
     tx: Tx,
     chain: str,
@@ -32,25 +41,22 @@ def insert_line(
             kept.append({"chain": chain, "seq": seq, "field": field, "salt": salt, "text": text})
     event = chained(chain, seq, tx.now, actor, action, content, prev)
     values: dict[str, Any] = event.model_dump(exclude={"at"}) | {"at": tx.now, "case_id": case_id}
-    if tx.on_postgres:
-        values["txid"] = sa.cast(sa.cast(sa.func.pg_current_xact_id(), sa.Text), sa.BigInteger)
-    tx.conn.execute(t.audit.insert().values(values))
+    tx.conn.execute(_INSERT_ON_POSTGRES if tx.on_postgres else _INSERT, values)
     if kept:
-        tx.conn.execute(t.audit_text.insert(), kept)
+        tx.conn.execute(_INSERT_TEXT, kept)
     tx.announce("events")
     return event
 
 
 def append(tx: Tx, chain: str, actor: str, action: str, detail: Mapping[str, Any], **texts: str) -> AuditEvent:
     """Append to a chain that belongs to no case, `@registry` or `@refused`."""
-    query = sa.select(t.chain_head).where(t.chain_head.c.chain == chain).with_for_update()
-    row = tx.conn.execute(query).one_or_none()
+    row = tx.conn.execute(_HEAD, {"of_chain": chain}).one_or_none()
     if row is None:
         first = {"chain": chain, "seq": 0, "hash": GENESIS}
         tx.insert_ignoring(t.chain_head, first)
-        row = tx.conn.execute(query).one()
+        row = tx.conn.execute(_HEAD, {"of_chain": chain}).one()
     event = insert_line(tx, chain, row.seq + 1, row.hash, actor, action, detail, texts)
-    tx.conn.execute(t.chain_head.update().where(t.chain_head.c.chain == chain).values(seq=event.seq, hash=event.hash))
+    tx.conn.execute(_MOVE_HEAD, {"of_chain": chain, "seq": event.seq, "hash": event.hash})
     return event
 
 

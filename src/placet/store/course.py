@@ -19,8 +19,9 @@ from placet.store.engine import Tx
 
 def report(tx: Tx, told: Report) -> Reply:
     """Take a workflow's report and answer how to go on. Idempotent by natural keys."""
-    # The case first, here as everywhere; a refused signal locks the chain of refused acts.
-    tx.conn.execute(sa.select(t.case.c.id).where(t.case.c.id == told.case_id).with_for_update())
+    if told.signals:
+        # The case first, here as everywhere; a refused signal locks the chain of refused acts.
+        tx.conn.execute(sa.select(t.case.c.id).where(t.case.c.id == told.case_id).with_for_update())
     # Signals carry acts of their own; they come first, as they arrived before this report.
     for note in told.signals:
         signals.admit(tx, told.case_id, note)

@@ -23,6 +23,21 @@ from placet.store.engine import Tx
 SEPARATION, DELEGATED, REASSIGNED = "separation", "delegated", "reassigned"
 
 
+_d, _c, _cl = t.decision.c, t.candidate.c, t.claim.c
+_CASE_OF = sa.select(_d.case_id).where(_d.id == sa.bindparam("of_task"))
+_ROW = sa.select(t.decision).where(_d.id == sa.bindparam("of_task")).with_for_update()
+_OPEN = (
+    sa.select(t.decision)
+    .where(_d.case_id == sa.bindparam("of_case"), _d.state == "open")
+    .order_by(_d.opened_at, _d.id)
+    .with_for_update()
+)
+_SAVE = t.decision.update().where(_d.id == sa.bindparam("of_task"))
+_INSERT = t.decision.insert()
+_MOVE_CANDIDATES = t.candidate.update().where(_c.decision_id == sa.bindparam("of_task"))
+_END_CLAIMS = t.claim.delete().where(_cl.decision_id == sa.bindparam("of_task"))
+
+
 class NoSuchTask(Exception):
     """No task with this id."""
 
@@ -50,14 +65,13 @@ class LockedDecision:
 
     def save(self, **values: Any) -> None:
         self.row |= values
-        self.case.tx.conn.execute(t.decision.update().where(t.decision.c.id == self.id).values(values))
+        self.case.tx.conn.execute(_SAVE, values | {"of_task": self.id})
 
     def refresh_times(self) -> None:
         """Bring the stored deadline and next moment in line with rules, rung and shift."""
         due, following = rule.due_at(self.rules, self.progress), rule.next_at(self.rules, self.progress)
         if due != self.row["due_at"]:
-            mine = t.candidate.c.decision_id == self.id
-            self.case.tx.conn.execute(t.candidate.update().where(mine).values(due_at=due))
+            self.case.tx.conn.execute(_MOVE_CANDIDATES, {"of_task": self.id, "due_at": due})
         self.save(due_at=due, next_at=following, quiet_until=None)
 
 
@@ -68,25 +82,16 @@ def progress_of(row: Mapping[Any, Any]) -> Progress:
 @contextmanager
 def locked_task(tx: Tx, decision_id: str) -> Iterator[LockedDecision]:
     """Lock the case, then the decision, in this order everywhere."""
-    case_id = tx.conn.execute(
-        sa.select(t.decision.c.case_id).where(t.decision.c.id == decision_id)
-    ).scalar_one_or_none()
+    case_id = tx.conn.execute(_CASE_OF, {"of_task": decision_id}).scalar_one_or_none()
     if case_id is None:
         raise NoSuchTask(decision_id)
     with locked(tx, case_id) as case:
-        yield _lock(case, decision_id)
+        yield LockedDecision(case, tx.conn.execute(_ROW, {"of_task": decision_id}).mappings().one())
 
 
 def open_tasks(case: LockedCase) -> list[LockedDecision]:
     """The open decisions of a case, locked, oldest first."""
-    query = sa.select(t.decision.c.id).where(t.decision.c.case_id == case.id, t.decision.c.state == "open")
-    ids = case.tx.conn.execute(query.order_by(t.decision.c.opened_at, t.decision.c.id)).scalars().all()
-    return [_lock(case, found) for found in ids]
-
-
-def _lock(case: LockedCase, decision_id: str) -> LockedDecision:
-    query = sa.select(t.decision).where(t.decision.c.id == decision_id).with_for_update()
-    return LockedDecision(case, case.tx.conn.execute(query).mappings().one())
+    return [LockedDecision(case, row) for row in case.tx.conn.execute(_OPEN, {"of_case": case.id}).mappings().all()]
 
 
 def task_id(case_id: str, name: str, ordinal: int) -> str:
@@ -97,8 +102,8 @@ def task_id(case_id: str, name: str, ordinal: int) -> str:
 def open_task(case: LockedCase, spec: TaskSpec, ordinal: int, calendar: BusinessCalendar) -> LockedDecision:
     """Get the decision with this natural key, or open it now."""
     tx, found = case.tx, task_id(case.id, spec.name, ordinal)
-    if tx.conn.execute(sa.select(t.decision.c.id).where(t.decision.c.id == found)).first():
-        return _lock(case, found)
+    if (known := tx.conn.execute(_ROW, {"of_task": found}).mappings().one_or_none()) is not None:
+        return LockedDecision(case, known)
     shows = spec.model_dump(mode="json")["shows"]
     window_at = None
     if spec.window is not None:
@@ -125,7 +130,7 @@ def open_task(case: LockedCase, spec: TaskSpec, ordinal: int, calendar: Business
         "consumed_at": None,
         "quiet_until": None,
     }
-    tx.conn.execute(t.decision.insert().values(row))
+    tx.conn.execute(_INSERT, row)
     decision = LockedDecision(case, row)
     add_candidates(decision, spec.to, via="asked")
     if spec.excluded:
@@ -211,8 +216,8 @@ def close(decision: LockedDecision, verdict: Verdict) -> None:
     state = "withdrawn" if verdict.reason is Reason.WITHDRAWN else "closed"
     end = {"closed_at": tx.now, "next_at": None, "quiet_until": None}
     decision.save(state=state, verdict=verdict.model_dump(mode="json"), **end)
-    tx.conn.execute(t.candidate.update().where(t.candidate.c.decision_id == decision.id).values(live=False))
-    tx.conn.execute(t.claim.delete().where(t.claim.c.decision_id == decision.id))
+    tx.conn.execute(_MOVE_CANDIDATES, {"of_task": decision.id, "live": False})
+    tx.conn.execute(_END_CLAIMS, {"of_task": decision.id})
     case.audit(
         SYSTEM,
         f"task.{state}",

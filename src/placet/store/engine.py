@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -68,10 +68,9 @@ class Tx:
 
     def insert_ignoring(self, table: sa.Table, values: Mapping[str, Any]) -> bool:
         """Insert unless a row with the same key is there; whether it was inserted."""
-        insert = postgresql.insert if self.on_postgres else sqlite.insert
-        query = insert(table).values(dict(values)).on_conflict_do_nothing()
+        query = _insert_ignoring(table, self.on_postgres)
         # Without the option an insert reports -1 on Postgres.
-        return self.conn.execute(query, execution_options={"preserve_rowcount": True}).rowcount > 0
+        return self.conn.execute(query, dict(values), execution_options={"preserve_rowcount": True}).rowcount > 0
 
     def announce(self, topic: str) -> None:
         """Wake this process's listeners of `topic` once the transaction is durable."""
@@ -154,6 +153,12 @@ class Store:
                     continue
                 raise StoreUnavailable(str(error.orig)) from error
         raise AssertionError("unreachable")
+
+
+@cache
+def _insert_ignoring(table: sa.Table, on_postgres: bool) -> sa.Insert:
+    insert = postgresql.insert if on_postgres else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
 
 
 def _sqlite(url: str, begin: str) -> Engine:
@@ -254,7 +259,7 @@ class _GroupWriter:
         with self._engine.begin() as conn:
             for fn, future in calls:
                 tx = Tx(conn, self._store.clock, self._store.house)
-                own = conn.begin_nested()
+                conn.exec_driver_sql("SAVEPOINT own")
                 try:
                     result = fn(tx)
                 except OperationalError:
@@ -262,10 +267,11 @@ class _GroupWriter:
                     # no savepoint any more.
                     raise
                 except Exception as error:
-                    own.rollback()
+                    conn.exec_driver_sql("ROLLBACK TO own")
+                    conn.exec_driver_sql("RELEASE own")
                     answers.append((future, None, error))
                 else:
-                    own.commit()
+                    conn.exec_driver_sql("RELEASE own")
                     topics |= tx.topics
                     answers.append((future, result, None))
         self._store.tell(topics)

@@ -13,6 +13,17 @@ from placet.store.cases import LockedCase, NoSuchCase, locked
 from placet.store.engine import Tx
 
 
+_s = t.step.c
+_IS = (
+    (_s.case_id == sa.bindparam("of_case"))
+    & (_s.name == sa.bindparam("of_name"))
+    & (_s.ordinal == sa.bindparam("of_ordinal"))
+)
+_ROW = sa.select(t.step).where(_IS)
+_SAVE = t.step.update().where(_IS)
+_INSERT = t.step.insert()
+
+
 class Planned(Durable):
     """May the step run? `done` carries the result of an earlier run of the same step."""
 
@@ -32,7 +43,7 @@ def plan(tx: Tx, step: Step, argument: Any) -> Planned:
 
 def _planned(case: LockedCase, step: Step, argument: Any) -> Planned:
     tx = case.tx
-    row = tx.conn.execute(sa.select(t.step).where(_is(step))).one_or_none()
+    row = tx.conn.execute(_ROW, _of(step)).one_or_none()
     if row is not None and row.state in (StepState.DONE, StepState.COMPENSATED):
         return Planned(done=True, result=row.result)
     if step.undoes is None:
@@ -44,39 +55,38 @@ def _planned(case: LockedCase, step: Step, argument: Any) -> Planned:
             case["final_step"] = step.name
             case.audit("placet", "case.point-of-no-return", {"step": step.name})
     if row is None:
-        tx.conn.execute(
-            t.step.insert().values(
-                case_id=step.case_id,
-                name=step.name,
-                ordinal=step.ordinal,
-                state=StepState.PLANNED,
-                undoes=step.undoes,
-                input_digest=digest(argument),
-                attempts=1,
-                planned_at=tx.now,
-            )
-        )
+        planned = {
+            "case_id": step.case_id,
+            "name": step.name,
+            "ordinal": step.ordinal,
+            "state": StepState.PLANNED,
+            "undoes": step.undoes,
+            "input_digest": digest(argument),
+            "attempts": 1,
+            "planned_at": tx.now,
+        }
+        tx.conn.execute(_INSERT, planned)
     else:
         # An attempt that was cut short may have taken effect; the key makes the next one the same call.
-        tx.conn.execute(t.step.update().where(_is(step)).values(attempts=row.attempts + 1, state=StepState.UNKNOWN))
+        tx.conn.execute(_SAVE, _of(step) | {"attempts": row.attempts + 1, "state": StepState.UNKNOWN})
     return Planned()
 
 
 def finish(tx: Tx, step: Step, state: StepState, result: Any = None, error: str | None = None) -> None:
     """Write the result. A finished undo marks its step as compensated."""
     with locked(tx, step.case_id) as case:
-        row = tx.conn.execute(sa.select(t.step.c.state, t.step.c.attempts).where(_is(step))).one_or_none()
+        row = tx.conn.execute(_ROW, _of(step)).one_or_none()
         told_before = row is not None and row.state == state is StepState.FAILED
         if row is None or told_before or row.state in (StepState.DONE, StepState.COMPENSATED):
             return
         values = {"state": state, "result": result, "error": error, "finished_at": tx.now}
-        tx.conn.execute(t.step.update().where(_is(step)).values(values))
+        tx.conn.execute(_SAVE, _of(step) | values)
         detail: dict[str, Any] = {"step": step.name, "ordinal": step.ordinal, "attempts": row.attempts}
         if state is StepState.DONE:
             detail["result"] = digest(result)
         if step.undoes is not None and state is StepState.DONE:
             undone = step.model_copy(update={"name": step.undoes, "undoes": None})
-            tx.conn.execute(t.step.update().where(_is(undone)).values(state=StepState.COMPENSATED))
+            tx.conn.execute(_SAVE, _of(undone) | {"state": StepState.COMPENSATED})
             case.audit("placet", "step.compensated", {**detail, "step": step.undoes, "by": step.name})
         else:
             failure = StepState.UNDO_FAILED if step.undoes is not None and state is StepState.FAILED else state
@@ -86,10 +96,9 @@ def finish(tx: Tx, step: Step, state: StepState, result: Any = None, error: str 
 def mark(tx: Tx, step: Step, state: StepState, by: str) -> None:
     """What people decided about a step that failed: skipped, or handled by hand."""
     with locked(tx, step.case_id) as case:
-        tx.conn.execute(t.step.update().where(_is(step)).values(state=state, finished_at=tx.now))
+        tx.conn.execute(_SAVE, _of(step) | {"state": state, "finished_at": tx.now})
         case.audit(by, f"step.{state}", {"step": step.name, "ordinal": step.ordinal})
 
 
-def _is(step: Step) -> sa.ColumnElement[bool]:
-    s = t.step.c
-    return (s.case_id == step.case_id) & (s.name == step.name) & (s.ordinal == step.ordinal)
+def _of(step: Step) -> dict[str, Any]:
+    return {"of_case": step.case_id, "of_name": step.name, "of_ordinal": step.ordinal}

@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     from placet.store.decisions import LockedDecision
 
 
+_p, _a = t.person.c, t.act.c
+_BARRED, _ANSWERED = (
+    sa.select(table.c.person_id).where(table.c.decision_id == sa.bindparam("of_task"))
+    for table in (t.exclusion, t.act)
+)
+_INVOLVED = (
+    sa.select(_p.id, _p.name, _p.email)
+    .where(
+        _p.active,
+        ~_p.external,
+        (_p.id == sa.bindparam("requester"))
+        | _p.id.in_(sa.select(_a.person_id).where(_a.case_id == sa.bindparam("of_case"))),
+    )
+    .order_by(_p.id)
+)
+
+
 def queue(tx: Tx, key: str, to: tuple[str, str, str], subject: str, text: str, case_id: str | None = None) -> None:
     """Queue one mail; the same key again changes nothing. `to` is (person id, name, e-mail)."""
     values: dict[str, Any] = {
@@ -40,7 +57,7 @@ def queue(tx: Tx, key: str, to: tuple[str, str, str], subject: str, text: str, c
 def asked(decision: "LockedDecision", to: Iterable[Audience], escalated: bool = False) -> None:
     """Tell everybody who is asked, and may answer; people outside get their signed link."""
     case, tx = decision.case, decision.case.tx
-    barred = _without(tx, t.exclusion, decision.id) | _without(tx, t.act, decision.id)
+    barred = _settled_with(tx, decision.id)
     why = "This has waited for an answer, so it comes to you as well.\n\n" if escalated else ""
     for person, name, email, external in people.addressees(tx, to, case["scope"]):
         if person in barred:
@@ -62,7 +79,7 @@ def passed_on(decision: "LockedDecision", to: str) -> None:
 def reminded(decision: "LockedDecision", rung: int) -> None:
     """Remind only those who still owe an answer."""
     case, tx = decision.case, decision.case.tx
-    done = _without(tx, t.act, decision.id) | _without(tx, t.exclusion, decision.id)
+    done = _settled_with(tx, decision.id)
     for person, name, email, external in owing(tx, decision.id):
         if person not in done:
             text = f"Hello {name},\n\nThis still waits for you.\n\n{_request(decision, person, external)}"
@@ -86,10 +103,7 @@ def owing(tx: Tx, decision_id: str) -> list[tuple[str, str, str, bool]]:
 def closed(case: "LockedCase", summary: str) -> None:
     """Close the loop: the requester and everybody who acted learn how it ended, and why."""
     tx = case.tx
-    acted = sa.select(t.act.c.person_id).where(t.act.c.case_id == case.id)
-    p = t.person.c
-    query = sa.select(p.id, p.name, p.email).where(p.active, ~p.external, (p.id == case["requester"]) | p.id.in_(acted))
-    for person, name, email in tx.conn.execute(query.order_by(p.id)):
+    for person, name, email in tx.conn.execute(_INVOLVED, {"of_case": case.id, "requester": case["requester"]}):
         text = f"Hello {name},\n\n{summary}\n\nThe whole course: {tx.house.page(f'/cases/{case.id}')}\n"
         queue(
             tx,
@@ -119,5 +133,7 @@ def _request(decision: "LockedDecision", person: str, external: bool) -> str:
     return "\n\n".join(line for line in lines if line) + "\n"
 
 
-def _without(tx: Tx, table: sa.Table, decision_id: str) -> set[str]:
-    return set(tx.conn.execute(sa.select(table.c.person_id).where(table.c.decision_id == decision_id)).scalars())
+def _settled_with(tx: Tx, decision_id: str) -> set[str]:
+    """Those who may not answer this task, or have."""
+    mine = {"of_task": decision_id}
+    return {*tx.conn.execute(_BARRED, mine).scalars(), *tx.conn.execute(_ANSWERED, mine).scalars()}

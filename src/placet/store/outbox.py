@@ -15,6 +15,25 @@ from placet.store.instant import EPOCH
 
 CLAIM_SECONDS = 15
 
+_o, _c = t.outbox.c, t.case.c
+_FIRST = sa.select(sa.func.min(_o.id)).group_by(_o.case_id).scalar_subquery()
+_DUE = (
+    sa.select(_o.id, _o.case_id, _o.action, _o.attempts)
+    .where(_o.next_at <= sa.bindparam("now"), _o.id.in_(_FIRST))
+    .order_by(_o.id)
+    .limit(sa.bindparam("at_most", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+_ROWS = _o.id.in_(sa.bindparam("ids", expanding=True))
+_CLAIM = t.outbox.update().where(_ROWS).values(attempts=_o.attempts + 1)
+_DONE = t.outbox.delete().where(_ROWS)
+_CASES = sa.select(_c.id, _c.kind, _c.opening, _c.progress, _c.is_open).where(
+    _c.id.in_(sa.bindparam("cases", expanding=True))
+)
+_SEEN = t.outbox.delete().where(
+    _o.case_id == sa.bindparam("of_case"), _o.action == "wake", _o.claimed_at.is_(None)
+)
+
 
 def put(tx: Tx, case_id: str, action: str) -> None:
     # Due at once, whatever the clock says: a case's time can be ahead of a clock that was set back.
@@ -26,25 +45,13 @@ def put(tx: Tx, case_id: str, action: str) -> None:
 def claim(tx: Tx, limit: int = 100) -> list[dict[str, Any]]:
     """Take what is due, oldest first, at most one row a case; its payload is the case's kind and opening."""
     now = tx.read_clock()
-    o = t.outbox
-    first = sa.select(sa.func.min(o.c.id)).group_by(o.c.case_id).scalar_subquery()
-    query = (
-        sa.select(o.c.id, o.c.case_id, o.c.action, o.c.attempts)
-        .where(o.c.next_at <= now, o.c.id.in_(first))
-        .order_by(o.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    rows = [dict(row._mapping) for row in tx.conn.execute(query)]
+    rows = [dict(row._mapping) for row in tx.conn.execute(_DUE, {"now": now, "at_most": limit})]
     if not rows:
         return []
     ids = [row["id"] for row in rows]
     again = now + timedelta(seconds=CLAIM_SECONDS)
-    tx.conn.execute(o.update().where(o.c.id.in_(ids)).values(claimed_at=now, next_at=again, attempts=o.c.attempts + 1))
-    cases = sa.select(t.case.c.id, t.case.c.kind, t.case.c.opening, t.case.c.progress, t.case.c.is_open).where(
-        t.case.c.id.in_([row["case_id"] for row in rows])
-    )
-    facts = {row.id: row for row in tx.conn.execute(cases)}
+    tx.conn.execute(_CLAIM, {"ids": ids, "claimed_at": now, "next_at": again})
+    facts = {row.id: row for row in tx.conn.execute(_CASES, {"cases": [row["case_id"] for row in rows]})}
     for row in rows:
         case = facts[row["case_id"]]
         row |= {"kind": case.kind, "opening": case.opening, "progress": case.progress, "is_open": case.is_open}
@@ -52,13 +59,12 @@ def claim(tx: Tx, limit: int = 100) -> list[dict[str, Any]]:
 
 
 def done(tx: Tx, ids: list[int]) -> None:
-    tx.conn.execute(t.outbox.delete().where(t.outbox.c.id.in_(ids)))
+    tx.conn.execute(_DONE, {"ids": ids})
 
 
 def seen(tx: Tx, case_id: str) -> None:
     """Drop the wake-up that has not left yet: the workflow is looking right now."""
-    o = t.outbox.c
-    tx.conn.execute(t.outbox.delete().where(o.case_id == case_id, o.action == "wake", o.claimed_at.is_(None)))
+    tx.conn.execute(_SEEN, {"of_case": case_id})
 
 
 def postpone(tx: Tx, row_id: int, seconds: float) -> None:

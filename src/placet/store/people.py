@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Iterable
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -13,19 +14,21 @@ from placet.store.audit import append
 from placet.store.engine import Tx
 
 
+_p, _g, _a = t.person.c, t.role_grant.c, t.access_token.c
+_PERSON = sa.select(t.person).where(_p.id == sa.bindparam("of_person"))
+_GRANTS = sa.select(_g.role, _g.scope).where(_g.person_id == sa.bindparam("of_person")).order_by(_g.role, _g.scope)
+_HOLDER = sa.select(_a.person_id).where(_a.hash == sa.bindparam("of_hash"), _a.revoked_at.is_(None))
+
+
 def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def find(tx: Tx, person_id: str) -> Person | None:
-    row = tx.conn.execute(sa.select(t.person).where(t.person.c.id == person_id)).one_or_none()
+    row = tx.conn.execute(_PERSON, {"of_person": person_id}).one_or_none()
     if row is None:
         return None
-    grants = tx.conn.execute(
-        sa.select(t.role_grant.c.role, t.role_grant.c.scope)
-        .where(t.role_grant.c.person_id == person_id)
-        .order_by(t.role_grant.c.role, t.role_grant.c.scope)
-    )
+    grants = tx.conn.execute(_GRANTS, {"of_person": person_id})
     return Person(
         id=row.id,
         name=row.name,
@@ -38,10 +41,7 @@ def find(tx: Tx, person_id: str) -> Person | None:
 
 def by_token(tx: Tx, token: str) -> Person | None:
     """The active person behind a bearer token, or None."""
-    query = sa.select(t.access_token.c.person_id).where(
-        t.access_token.c.hash == token_hash(token), t.access_token.c.revoked_at.is_(None)
-    )
-    found = tx.conn.execute(query).scalar_one_or_none()
+    found = tx.conn.execute(_HOLDER, {"of_hash": token_hash(token)}).scalar_one_or_none()
     person = find(tx, found) if found else None
     return person if person and person.active else None
 
@@ -102,6 +102,14 @@ def holders(role: str, scope: str) -> sa.ColumnElement[bool]:
 
 def addressees(tx: Tx, to: Iterable[Audience], scope: str) -> list[tuple[str, str, str, bool]]:
     """`(id, name, email, external)` of everybody meant, each once, ordered by id."""
+    query = _meant(tuple(to), scope)
+    if query is None:
+        return []
+    return [(row.id, row.name, row.email, row.external) for row in tx.conn.execute(query)]
+
+
+@lru_cache(maxsize=256)
+def _meant(to: tuple[Audience, ...], scope: str) -> sa.Select[tuple[str, str, str, bool]] | None:
     conditions: list[sa.ColumnElement[bool]] = []
     for who in to:
         if isinstance(who, Role):
@@ -110,10 +118,5 @@ def addressees(tx: Tx, to: Iterable[Audience], scope: str) -> list[tuple[str, st
         elif isinstance(who, Named | External):
             conditions.append(t.person.c.id == who.person)
     if not conditions:
-        return []
-    query = (
-        sa.select(t.person.c.id, t.person.c.name, t.person.c.email, t.person.c.external)
-        .where(t.person.c.active, sa.or_(*conditions))
-        .order_by(t.person.c.id)
-    )
-    return [(row.id, row.name, row.email, row.external) for row in tx.conn.execute(query)]
+        return None
+    return sa.select(_p.id, _p.name, _p.email, _p.external).where(_p.active, sa.or_(*conditions)).order_by(_p.id)

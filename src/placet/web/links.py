@@ -59,36 +59,32 @@ def install(app: FastAPI) -> None:
     @app.get("/l/{token}", response_class=HTMLResponse, include_in_schema=False)
     async def show_link(token: str, request: Request) -> Response:
         try:
-            return _asked(token, await _control(request).links.open(token))
+            return asked(token, await control_of(request).links.open(token))
         except (Problem, StoreUnavailable) as error:
-            return _sorry(error)
+            return sorry(error)
 
     @app.post("/l/{token}", response_class=HTMLResponse, include_in_schema=False)
     async def answer_link(token: str, request: Request) -> Response:
         try:
-            if not _same_origin(request):
+            if not same_origin(request):
                 raise Problem("cross-site", "This form was sent from another site; open the link in your mail.")
-            control = _control(request)
+            control = control_of(request)
             invitation = await control.links.open(token)
             sent = {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
             return await _answered(control, token, invitation, sent)
         except (Problem, StoreUnavailable) as error:
-            return _sorry(error)
+            return sorry(error)
 
     @app.get("/l/{token}/documents/{content_hash}", response_class=Response, include_in_schema=False)
     async def show_link_document(token: str, content_hash: str, request: Request) -> Response:
         try:
-            document = await _control(request).links.document(token, content_hash)
+            document = await control_of(request).links.document(token, content_hash)
         except (Problem, StoreUnavailable) as error:
-            return _sorry(error)
-        headers = {
-            "Content-Disposition": f'attachment; filename="{document.file_name}"',
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-        }
-        return Response(document.content, media_type=document.media_type, headers=headers)
+            return sorry(error)
+        return Response(document.content, media_type=document.media_type, headers=document.headers)
 
 
-def _control(request: Request) -> Control:
+def control_of(request: Request) -> Control:
     control: Control = request.app.state.control
     return control
 
@@ -106,28 +102,33 @@ async def _answered(control: Control, token: str, invitation: Invitation, sent: 
             raise Problem("invalid-request", "Some fields are wrong.", faults=faults)
         await control.links.answer(token, given)
     except ValidationError as error:
-        return _asked(token, invitation, sent, invalid(error))
+        return asked(token, invitation, sent, invalid(error))
     except Problem as problem:
         if problem.kind is Kind.INVALID or problem.code == "stale-subject":
-            return _asked(token, invitation, sent, problem)
+            return asked(token, invitation, sent, problem)
         if problem.code in CLOSED:
-            return _asked(token, await control.links.open(token), status=STATUS[problem.kind])
+            return asked(token, await control.links.open(token), status=STATUS[problem.kind])
         raise
-    return _asked(token, await control.links.open(token))
+    return asked(token, await control.links.open(token))
 
 
-def _asked(
+def asked(
     token: str,
     invitation: Invitation,
     sent: Mapping[str, str] | None = None,
     problem: Problem | None = None,
     status: int | None = None,
+    upload: Problem | None = None,
 ) -> Response:
-    """The page for where the task stands: the form, the receipt of one's answer, or how it was closed without one."""
+    """The page for where the task stands: the form, the receipt of one's answer, or how it was closed without one.
+
+    `problem` is why an answer was not taken, `upload` why a document was not.
+    """
     task = invitation.task
     closed = task.my_answer is None and task.state != "open"
     if status is None:
-        status = STATUS[problem.kind] if problem else 409 if closed else 200
+        why = problem or upload
+        status = STATUS[why.kind] if why else 409 if closed else 200
     inputs: dict[str, tuple[forms.Field, list[str]]] = {}
     for outcome in task.outcomes:
         for one in forms.fields(outcome.form):
@@ -137,6 +138,8 @@ def _asked(
         person=invitation.person,
         task=task,
         documents=invitation.documents,
+        requested=invitation.requested,
+        upload=upload,
         inputs=[(one, [] if len(labels) == len(task.outcomes) else labels) for one, labels in inputs.values()],
         sent=dict(sent or {}),
         errors=_messages(problem),
@@ -155,7 +158,7 @@ def _messages(problem: Problem | None) -> dict[str, str]:
     return named
 
 
-def _sorry(error: Exception) -> Response:
+def sorry(error: Exception) -> Response:
     told = (
         error if isinstance(error, Problem) else Problem("unavailable", "Try again in a moment; nothing was changed.")
     )
@@ -164,7 +167,7 @@ def _sorry(error: Exception) -> Response:
     return HTMLResponse(page, STATUS[told.kind], headers)
 
 
-def _same_origin(request: Request) -> bool:
+def same_origin(request: Request) -> bool:
     """The link is the authority; this only keeps another site from sending the form on somebody's behalf."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:

@@ -1,5 +1,6 @@
 """Mail to people: what a message is, what delivering it answers, and the two ways it can fail."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -63,7 +64,13 @@ class MailUnavailable(Exception):
 
 
 class MailTransport(Protocol):
-    """Hands messages on. Raises MailRefused or MailUnavailable."""
+    """Hands messages on. Raises MailRefused or MailUnavailable.
+
+    No delivery takes longer than `longest`: one of which nothing was heard by then was cut short, and is tried again.
+    """
+
+    @property
+    def longest(self) -> timedelta: ...
 
     async def deliver(self, mail: Mail) -> DeliveryReceipt: ...
 

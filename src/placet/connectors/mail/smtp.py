@@ -1,8 +1,9 @@
 """Mail through an SMTP server."""
 
+import asyncio
 import ssl
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -51,6 +52,8 @@ class SmtpMail:
         self._domain = self._sender.rpartition("@")[2]
         self._username = _variable(environment, settings.username_env)
         self._password = _variable(environment, settings.password_env)
+        # The timeout is for each of the half dozen exchanges of a delivery.
+        self.longest = timedelta(seconds=10 * settings.timeout_seconds)
         self._tls = None if settings.tls == "none" else ssl.create_default_context(cafile=settings.ca_file)
 
     async def deliver(self, mail: Mail) -> DeliveryReceipt:
@@ -59,7 +62,7 @@ class SmtpMail:
         message = compose(mail, self._sender, self._settings.sender_name, datetime.now(UTC))
         recipient = address(mail.to)
         try:
-            async with self._client() as client:
+            async with asyncio.timeout(self.longest.total_seconds()), self._client() as client:
                 _, answer = await client.sendmail(self._sender, [recipient], message)
         except aiosmtplib.SMTPException as error:
             raise _fault(error) from error

@@ -23,20 +23,23 @@ class Writing(Enum):
 class Name:
     """One name, ready to compare.
 
-    `parts` are its words in Latin letters without case and accents; `sounds` are the same words in a spelling that is
-    equal for words that sound alike; `bones` are their consonants. In scripts of syllables every character is a part.
+    `words` are its words in Latin letters without case and accents, `parts` the same without articles and legal forms,
+    and `sounds` the parts in a spelling that is equal for words that sound alike. In scripts of syllables every
+    character is a word. `plain` is the name in its own script, without spaces.
     """
 
     text: str
     writing: Writing
     script: str
+    plain: str
+    words: tuple[str, ...]
     parts: tuple[str, ...]
     sounds: tuple[str, ...]
-    bones: tuple[str, ...]
 
     @property
-    def joined(self) -> str:
-        return "".join(self.parts)
+    def bones(self) -> tuple[str, ...]:
+        """The consonants of each part."""
+        return tuple(map(bone, self.parts))
 
 
 CONSONANT_SCRIPTS = {"ARABIC": "Arabic", "HEBREW": "Hebrew", "SYRIAC": "Syriac"}
@@ -46,7 +49,10 @@ SYLLABLE_SCRIPTS = {
 LETTER_SCRIPTS = {"CYRILLIC": "Cyrillic", "GREEK": "Greek", "ARMENIAN": "Armenian", "GEORGIAN": "Georgian"}
 # Vowel signs that Arabic and Hebrew writers may add or leave out, and the Arabic stretching line.
 OPTIONAL_SIGNS = re.compile("[\u0640\u064b-\u065f\u0670\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]")
-ARABIC_SPELLINGS = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ئ": "ي", "ؤ": "و", "ة": "ه"})
+ARABIC_SPELLINGS = str.maketrans(
+    {"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ئ": "ي", "ؤ": "و", "ة": "ه", "ع": "ا"}
+)
+HEBREW_SPELLINGS = str.maketrans({"א": "a", "ע": "a", "כ": "k", "ך": "k", "ב": "b"})
 ARABIC_ARTICLE = re.compile(r"\bال(?=\w{3})")
 LATIN_ARTICLES = frozenset({"al", "el", "ul"})
 APOSTROPHES = re.compile("['`´ʹʺʻʼʽʾʿ‘’ˈ]")
@@ -55,12 +61,17 @@ NOT_WORDS = re.compile(r"[\W_]+")
 COMPANY_ENDINGS = re.compile("(股份有限公司|有限责任公司|有限責任公司|有限公司|株式会社|合同会社|주식회사|유한회사)")
 # Legal forms, and the words they are spelled out with, after transliteration.
 LEGAL_FORMS = frozenset(
-    """ab ag and aktiengesellschaft aktsionernoe as asa bhd bv bvba co company corp corporation doo eood fze
-    gesellschaft gmbh haftung inc incorporated joint jsc kft kg kgaa lda liability limited llc llp lp ltd ltda mbh
-    mit beschrankter nv oao obshchestvo obshchestvom ogranichennoy ogranichennoi ooo otkrytoe otvetstvennostyu
-    oy oyj pao pjsc plc private pt pte public publichnoe pty pvt sa sae sal sanayi sarl sas sasu sdn se sicav sl
-    societe sociedad anonima anonyme societa spa spolka spzoo srl stock sro s tov uab und vat ve zakrytoe zao
-    zoo zrt aktiebolag anonim sirketi as osakeyhtio""".split()
+    re.findall(
+        r"\w+",
+        """
+    ab ag aktiebolag aktiengesellschaft aktsionernoe and anonim anonima anonyme as asa beschrankter bhd bv bvba
+    co company corp corporation doo eood fze gesellschaft gmbh haftung inc incorporated joint jsc kft kg kgaa
+    lda liability limited llc llp lp ltd ltda mbh mit nv oao obshchestvo obshchestvom ogranichennoi
+    ogranichennoy ooo osakeyhtio otkrytoe otvetstvennostyu oy oyj pao pjsc plc private pt pte pty public
+    publichnoe pvt ro sa sae sarl sas sasu sdn se sicav sirketi sl sociedad societa societe spa spolka spzoo srl
+    sro stock tov uab und zakrytoe zao zrt
+        """,
+    )
 )
 SAME_SOUND = tuple(
     (re.compile(pattern), replacement)
@@ -81,7 +92,7 @@ def parse_name(text: str, kind: SubjectKind) -> Name:
         plain = COMPANY_ENDINGS.sub(" ", plain)
         plain = DOTTED.sub("", plain)
     if writing is Writing.CONSONANTS:
-        plain = OPTIONAL_SIGNS.sub("", plain).translate(ARABIC_SPELLINGS)
+        plain = OPTIONAL_SIGNS.sub("", plain).translate(ARABIC_SPELLINGS).translate(HEBREW_SPELLINGS)
         plain = ARABIC_ARTICLE.sub("", plain)
     words = _syllables(plain) if writing is Writing.SYLLABLES else _words(plain)
     parts = _without(words, LATIN_ARTICLES)
@@ -91,9 +102,10 @@ def parse_name(text: str, kind: SubjectKind) -> Name:
         text=text,
         writing=writing,
         script=script,
+        plain=NOT_WORDS.sub("", plain),
+        words=words,
         parts=parts,
         sounds=tuple(map(sound, parts)),
-        bones=tuple(filter(None, map(bone, parts))),
     )
 
 
@@ -106,9 +118,10 @@ def sound(part: str) -> str:
 
 
 @lru_cache(maxsize=200_000)
-def bone(part: str) -> str:
-    """The consonants, for comparing with scripts that write no others."""
-    return re.sub(r"(.)\1+", r"\1", VOWELS.sub("", sound(part)).replace("c", "k"))
+def bone(word: str) -> str:
+    """The consonants, and whether it begins with a vowel: all that can be compared with scripts that write no vowels."""
+    head = "a" if VOWELS.match(word) else word[0]
+    return sound((head + VOWELS.sub("", word[1:])).replace("c", "k"))
 
 
 def _script(text: str) -> tuple[str, Writing]:

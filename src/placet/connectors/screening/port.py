@@ -33,8 +33,8 @@ class ScreeningSubject(Durable):
 class ScreeningHit(Durable):
     """One listed entity that may be the subject.
 
-    `score` is 0 to 100. `birth_dates` are as the list has them, sometimes only a year. `why` tells the evidence, for and
-    against, line by line in plain English.
+    `score` is 0 to 100. `birth_dates` are as the list has them, sometimes only a year. `why` tells the evidence, for
+    and against, line by line in plain English.
     """
 
     entity: str
@@ -49,7 +49,7 @@ class ScreeningHit(Durable):
 
 
 class ScreenedList(Durable):
-    """A list that was searched; `version` identifies its exact content, `entries` is None when its owner does not say."""
+    """A list that was searched; `version` identifies its exact content, `entries` is None when that is not known."""
 
     name: str
     entries: int | None

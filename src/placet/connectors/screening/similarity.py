@@ -1,5 +1,6 @@
 """How alike two names are, 0 to 1, and why."""
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -8,7 +9,7 @@ from rapidfuzz.distance import OSA
 from placet.connectors.screening.names import Name, Writing, sound
 
 SAME_SOUND = 0.97
-INITIAL = 0.8
+INITIAL = 0.6
 # Below this two words are different words: Petrov and Petrovich are.
 ALIKE = 0.7
 # What is left of a full score when one name has parts that the other lacks, or when scripts tell less than names do.
@@ -16,7 +17,7 @@ PARTS_MISSING = 0.93
 CONSONANTS_ONLY = 0.92
 SOUND_ONLY = 0.9
 JOINED = 0.96
-MAX_PERMUTED = 4
+MAX_PERMUTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +61,13 @@ def compare(ours: Name, theirs: Name) -> Likeness:
     return found
 
 
-def word_likeness(ours: str, theirs: str, floor: float = ALIKE) -> float:
-    """0 for words that are not alike; short words only match when they are equal or sound the same."""
+def word_likeness(ours: str, theirs: str) -> float:
+    """0 for words that are not alike. Only `sound` counts for unequal words, so an index of sounds finds them all."""
     if ours == theirs:
         return 1.0
-    our_sound, their_sound = sound(ours), sound(theirs)
-    if our_sound == their_sound and our_sound:
-        return SAME_SOUND
     if ours[0].isdigit() or theirs[0].isdigit():
         return 0.0
-    alike = OSA.normalized_similarity(ours, theirs, score_cutoff=floor)
-    return max(alike, SAME_SOUND * OSA.normalized_similarity(our_sound, their_sound, score_cutoff=floor))
+    return SAME_SOUND * OSA.normalized_similarity(sound(ours), sound(theirs), score_cutoff=ALIKE)
 
 
 def _words(ours: Name, theirs: Name) -> Likeness:
@@ -123,11 +120,12 @@ def _pair(ours: str, theirs: str) -> Pair:
 
 def _joined(ours: Name, theirs: Name) -> Likeness:
     """For words written together or apart: Abdulrahman and Abd al-Rahman."""
-    if len(ours.parts) == len(theirs.parts) or len(ours.parts) > MAX_PERMUTED:
+    length, joined = sum(map(len, ours.words)), "".join(theirs.words)
+    if len(ours.words) == len(theirs.words) or len(ours.words) > MAX_PERMUTED:
         return NOTHING
-    if abs(len(ours.joined) - len(theirs.joined)) > 2 or min(len(ours.joined), len(theirs.joined)) < 6:
+    if abs(length - len(joined)) > 2 or min(length, len(joined)) < 6:
         return NOTHING
-    alike = max(_spelled(order, theirs.joined) for order in permutations(ours.parts))
+    alike = max(_spelled(order, joined) for order in permutations(ours.words))
     if alike < 0.9:
         return NOTHING
     return Likeness(JOINED * alike, (f"“{theirs.text}” is the same with its words written together or apart.",))
@@ -139,8 +137,7 @@ def _spelled(order: tuple[str, ...], joined: str) -> float:
 
 def _consonants(ours: Name, theirs: Name) -> Likeness:
     """Arabic and Hebrew leave vowels out, so only consonants can agree: the words have to agree in all of them."""
-    left = list(theirs.bones)
-    agreed = [one for one in sorted(ours.bones) if one in left and (left.remove(one) or True)]  # type: ignore[func-returns-value]
+    agreed = list((Counter(ours.bones) & Counter(theirs.bones)).elements())
     total = sum(map(len, ours.bones)) + sum(map(len, theirs.bones))
     if not agreed or not total:
         return NOTHING
@@ -156,7 +153,7 @@ def _syllables(ours: Name, theirs: Name) -> Likeness:
     lettered, signs = (theirs, ours) if ours.writing is Writing.SYLLABLES else (ours, theirs)
     if lettered.writing is not Writing.LETTERS or len(lettered.parts) > MAX_PERMUTED:
         return NOTHING
-    alike = max(_spelled(order, signs.joined) for order in permutations(lettered.parts))
+    alike = max(_spelled(order, "".join(signs.parts)) for order in permutations(lettered.parts))
     if alike < 0.9:
         return NOTHING
     line = "The sound of the characters agrees; other characters may sound the same."
@@ -164,11 +161,12 @@ def _syllables(ours: Name, theirs: Name) -> Likeness:
 
 
 def _characters(ours: Name, theirs: Name) -> Likeness:
-    if ours.text.split() == theirs.text.split():
+    if ours.plain == theirs.plain:
         return Likeness(1.0, ("Every character agrees.",))
-    if ours.joined == theirs.joined:
+    if ours.parts == theirs.parts:
         return Likeness(SOUND_ONLY, ("The characters differ but sound the same.",))
-    return NOTHING
+    alike = OSA.normalized_similarity(ours.plain, theirs.plain, score_cutoff=0.8)
+    return Likeness(alike, ("All characters but a few agree.",)) if alike else NOTHING
 
 
 def _told(ours: tuple[str, ...], theirs: tuple[str, ...], pairs: list[Pair]) -> tuple[str, ...]:
