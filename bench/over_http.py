@@ -221,7 +221,9 @@ async def _burst(office: Office, seconds: float, connections: int) -> Burst:
 
 def _lost(office: Office) -> int:
     """Acknowledged answers that are not there exactly once, or whose case did not end by them."""
-    counted = "SELECT count(*) FROM act JOIN case_ c ON c.id = act.case_id WHERE act.case_id = ? AND c.state = 'completed'"
+    counted = (
+        "SELECT count(*) FROM act JOIN case_ c ON c.id = act.case_id WHERE act.case_id = ? AND c.state = 'completed'"
+    )
     lost = sum(1 for case_id in office.answered if count(office.look, counted, case_id) != 1)
     if lost:
         raise BenchFailed(f"{lost} of {len(office.answered)} acknowledged answers were lost or doubled")

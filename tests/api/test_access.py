@@ -7,11 +7,15 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount
 
 from api.office import HASH, PARTNER, Office, negotiation, review
+from placet.connectors.blobs.port import content_hash
+from placet.domain.collection import DocumentRequest
 from placet.domain.people import Grant
 from placet.store import people
 from placet.store import tables as t
 
 CONTENT = b"%PDF-1.7 terms"
+GIVEN = content_hash(CONTENT)
+WANTED = (DocumentRequest(name="deed"),)
 
 CALLERS = {
     "nobody": None,
@@ -58,6 +62,7 @@ ACCESS: dict[tuple[str, str], dict[str, int]] = {
     ("GET", "/l/{token}"): everybody(200),
     ("POST", "/l/{token}"): everybody(200),
     ("GET", "/l/{token}/documents/{content_hash}"): everybody(200),
+    ("POST", "/l/{token}/documents"): everybody(303),
     ("GET", "/api/v1/me"): signed_in(),
     ("POST", "/api/v1/people"): only(201, "admin"),
     ("POST", "/api/v1/people/import"): ADMINS,
@@ -70,6 +75,10 @@ ACCESS: dict[tuple[str, str], dict[str, int]] = {
     ("GET", "/api/v1/cases/{case_id}"): SEEN,
     ("GET", "/api/v1/cases/{case_id}/events"): SEEN,
     ("GET", "/api/v1/cases/{case_id}/documents/{content_hash}"): SEEN,
+    ("GET", "/api/v1/cases/{case_id}/documents"): SEEN,
+    # The one who is asked for documents is the external; coordinators may add some.
+    ("POST", "/api/v1/cases/{case_id}/documents"): only(201, "external", "coordinator", "admin", **HIDDEN),
+    ("GET", "/api/v1/documents/{document_id}"): SEEN,
     ("POST", "/api/v1/cases/{case_id}/pause"): MANAGED,
     ("POST", "/api/v1/cases/{case_id}/resume"): MANAGED,
     ("POST", "/api/v1/cases/{case_id}/cancel"): MANAGED,
@@ -119,7 +128,8 @@ async def populate(office: Office) -> None:
         tx.conn.execute(t.person.update().where(t.person.c.id == "ina").values(active=False))
         people.admit_external(tx, PARTNER)
         row = {"media_type": "application/pdf", "size": len(CONTENT), "content": CONTENT, "created_at": tx.now}
-        tx.conn.execute(t.document.insert().values(hash=HASH, **row))
+        for key in (HASH, GIVEN):
+            tx.conn.execute(t.document.insert().values(hash=key, **row))
 
     await office.store.write(change)
     office.tokens[PARTNER.person] = await office.store.write(
@@ -131,9 +141,12 @@ async def populate(office: Office) -> None:
 
 
 async def opened(office: Office) -> tuple[str, str, str]:
-    """A case with a task for somebody outside and one for a buyer: the three ids."""
+    """A case with a document, a task for somebody outside and one for a buyer: the three ids."""
     case_id = await office.start()
-    asked = await office.ask(case_id, negotiation(shows={"sheet": HASH}))
+    asked = await office.ask(case_id, negotiation(shows={"sheet": HASH}, documents=WANTED))
+    row = {"id": f"doc-{case_id}", "case_id": case_id, "name": "deed", "round": 1, "hash": GIVEN, "size": len(CONTENT)}
+    row |= {"filename": "a.pdf", "media_type": "application/pdf", "uploaded_by": PARTNER.person, "receipt": HASH}
+    await office.store.write(lambda tx: tx.conn.execute(t.case_document.insert().values({**row, "at": tx.now})))
     return case_id, asked, await office.ask(case_id, review(shows={"sheet": HASH}))
 
 
@@ -146,12 +159,15 @@ async def tried(office: Office, caller: str, method: str, path: str, ids: tuple[
         kind="order",
         person_id="mo",
         content_hash=HASH,
+        document_id=f"doc-{case_id}",
         token=office.link(asked).removeprefix("/l/"),
         path="placet.css",
     )
     more: dict[str, Any] = {}
     if path == "/l/{token}" and method == "POST":
         more["data"] = {"outcome": "approve"}
+    if path.endswith("/documents") and method == "POST":
+        more |= {"data": {"name": "deed"}, "files": {"file": ("deed.txt", b"A deed.")}}
     if path.endswith("/import"):
         more["content"] = f"id,name,email,grants\nimp-{case_id[-4:]},Imp,imp@example.org,member\n"
     answer = await office.call(CALLERS[caller], method, filled, BODIES.get(path), **more)
@@ -183,6 +199,7 @@ async def test_a_hidden_case_looks_exactly_like_none(office: Office) -> None:
         (f"/api/v1/cases/{case_id}", "/api/v1/cases/order-0000000000"),
         (f"/api/v1/tasks/{task}", "/api/v1/tasks/order-0000000000.review.1"),
         (f"/api/v1/cases/{case_id}/events", "/api/v1/cases/order-0000000000/events"),
+        (f"/api/v1/cases/{case_id}/documents", "/api/v1/cases/order-0000000000/documents"),
     ):
         one, other = await office.call("mo", "GET", hidden), await office.call("mo", "GET", missing)
         assert (one.status_code, one.json()) == (404, other.json())

@@ -14,6 +14,7 @@ from proof.office import Office
 
 AT_ONCE = 8
 GLANCE_SECONDS = 0.25
+THOUGHT_SECONDS = 1.5
 REVIEWERS = {"marta": "manager", "mina": "manager", "leo": "legal", "lena": "legal", "eva": "executive"}
 REVIEWERS |= {"emil": "executive"}
 HIRED = {"mina": "partner-manager", "lena": "legal", "emil": "executive"}
@@ -107,7 +108,8 @@ class Campaign:
 
     def in_flight(self) -> int:
         """Acts without an answer yet, wake-ups not yet sent, steps begun, cases on their way between two waits."""
-        query = """SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM step WHERE state IN ('planned', 'unknown'))
+        query = """SELECT (SELECT count(*) FROM outbox)
+            + (SELECT count(*) FROM step WHERE state IN ('planned', 'unknown'))
             + (SELECT count(*) FROM case_ WHERE state IN ('starting', 'running', 'compensating')) AS work"""
         return self.office.pending + int(self.place.rows(query)[0]["work"])
 
@@ -135,6 +137,7 @@ class Campaign:
         seen: set[str] = set()
 
         async def decide(task: dict[str, Any]) -> None:
+            await self._think()
             plan = self.plans[task["case"]["title"]]
             refused = plan.refused_by == TITLES[task["title"]]
             outcome, why = ("refuse", "Not this one.") if refused else ("approve", "")
@@ -160,6 +163,7 @@ class Campaign:
         used: dict[str, list[str]] = {}
 
         async def follow(case_id: str, link: str, form: dict[str, str]) -> None:
+            await self._think()
             answered = await self.office.follow_link(case_id, link, form)
             if answered.status == 409 and "paused" in answered.text:
                 used[case_id].remove(link)
@@ -200,6 +204,10 @@ class Campaign:
             ended = self.place.rows("SELECT title FROM case_ WHERE NOT is_open")
             self.closed |= {row["title"] for row in ended}
             await asyncio.sleep(GLANCE_SECONDS)
+
+    async def _think(self) -> None:
+        """Acts must not follow on a look at once: most kills of the API would be seen by the look."""
+        await asyncio.sleep(self.random.uniform(0, THOUGHT_SECONDS))
 
     def _is_quiet(self) -> bool:
         query = """SELECT (SELECT count(*) FROM outbox)

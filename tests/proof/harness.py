@@ -18,6 +18,7 @@ from placet.runtime.embedded import free_port
 from placet.runtime.supervisor import leashed
 
 Found = TypeVar("Found")
+Finished = subprocess.CompletedProcess[str]
 
 PLACET = [sys.executable, "-m", "placet.cli.main"]
 PATIENCE_SECONDS = 90.0
@@ -59,6 +60,8 @@ class Installation:
         self.port, self.temporal_port = free_port(), free_port()
         self.output = folder / "up.log"
         self.tokens: dict[str, str] = {}
+        # What everybody sent here, and what came of it; see proof.checker.
+        self.history: list[dict[str, Any]] = []
         self._config = folder / "placet.toml"
         self._config.write_text(settings)
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("PLACET_", "TEMPORAL_"))}
@@ -109,7 +112,7 @@ class Installation:
 
     def children(self) -> dict[str, int]:
         """The process ids of temporal, worker and api, as far as they run now."""
-        found = {}
+        found: dict[str, int] = {}
         for pid in self._children_of(self._running().pid):
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
@@ -156,15 +159,13 @@ class Installation:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def placet(
-        self, *words: str, token: str | None = None, stdin: str | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def placet(self, *words: str, token: str | None = None, stdin: str | None = None) -> Finished:
         """Run the command line on this installation's data directory."""
         environment = self.environment | ({"PLACET_TOKEN": token} if token else {})
         command = [*PLACET, "--data", str(self.data), *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, input=stdin)
 
-    def temporal(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def temporal(self, *words: str) -> Finished:
         """Run the real `temporal` program against the embedded server."""
         program = str(Path(sys.executable).with_name("temporal"))
         command = [program, *words, "--address", f"127.0.0.1:{self.temporal_port}"]

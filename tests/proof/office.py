@@ -37,11 +37,11 @@ def application(partner_id: str, name: str) -> dict[str, Any]:
 
 
 class Office:
-    """Everybody's hands. `history` holds dicts: `op` (one number per act), `type`, `f`, `who`, and the act's facts."""
+    """Everybody's hands. What they send goes into the installation's history."""
 
     def __init__(self, place: Installation) -> None:
         self.place = place
-        self.history: list[dict[str, Any]] = []
+        self.history = place.history
         self.pending = 0
         self.http = httpx2.AsyncClient(base_url=place.url, timeout=5, limits=httpx2.Limits(max_connections=100))
 

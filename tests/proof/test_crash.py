@@ -7,7 +7,6 @@ import asyncio
 import os
 import random
 import shutil
-import sqlite3
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -16,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from proof.campaign import Campaign, Kill
+from proof.campaign import Campaign
 from proof.checker import check
-from proof.harness import SETTINGS, Installation, installed, until
+from proof.harness import Installation, installed, until
 from proof.office import Office
 
 KILLS = int(os.environ.get("KILLS", "12"))
@@ -119,7 +118,7 @@ def figures(campaign: Campaign) -> str:
     back = sorted(kill.recovered for kill in kills)
     hit = sum(kill.in_flight > 0 for kill in kills)
     return (
-        f"{len(campaign.plans)} cases, {len(kills)} kills ({hit} hit work in flight); acts: {count['ok']} acknowledged, "
-        f"{count['fail']} refused, {count['info']} tries without an answer; parts served again after "
+        f"{len(campaign.plans)} cases, {len(kills)} kills ({hit} hit work in flight); "
+        f"acts: {count['ok']} acknowledged, {count['fail']} refused, {count['info']} tries without an answer; parts served again after "
         f"{statistics.median(back):.1f} s (median), {back[-1]:.1f} s (longest)"
     )

@@ -143,6 +143,8 @@ def table(rows: list[dict[str, Any]], columns: list[tuple[str, str]], empty: str
 
 
 def _cell(value: Any) -> str:
-    if value is None:
+    if value is None or value == []:
         return "-"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)

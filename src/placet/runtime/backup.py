@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from placet.domain.audit import REGISTRY
 from placet.domain.people import SYSTEM
 from placet.runtime.datadir import DataDir
+from placet.store import outbox
 from placet.store import tables as t
 from placet.store.audit import append, take_checkpoint
 from placet.store.engine import Store, Tx
@@ -95,6 +96,9 @@ def _new_epoch(datadir: DataDir, manifest: dict[str, Any]) -> int:
         epoch = int(found or 1) + 1
         tx.conn.execute(t.meta.delete().where(t.meta.c.key == "epoch"))
         tx.conn.execute(t.meta.insert().values(key="epoch", value=str(epoch)))
+        for case_id in tx.conn.execute(sa.select(t.case.c.id).where(t.case.c.is_open)).scalars().all():
+            # Each workflow looks at once, and one that is ahead of this copy says so.
+            outbox.put(tx, case_id, "wake")
         append(tx, REGISTRY, SYSTEM, "database.restored", {"epoch": epoch, "made_at": manifest["made_at"]})
         take_checkpoint(tx)
         return epoch

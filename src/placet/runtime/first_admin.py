@@ -20,15 +20,15 @@ SAMPLE: tuple[tuple[str, str, tuple[Grant, ...]], ...] = (
 )
 
 
-def ensure_admin(tx: Tx, token: str) -> None:
-    """Make the given token, and no earlier first token, the one of the administrator `admin`."""
+def ensure_admin(tx: Tx, token: str, keep: bool = False) -> None:
+    """Make the given token, and no earlier first token, the one of the administrator `admin`; `keep` one that is there."""
     if people.find(tx, ADMIN_ID) is None:
         people.add(tx, SYSTEM, ADMIN_ID, "Administrator", "admin@localhost", (Grant(role=ADMIN),))
     mine = (t.access_token.c.person_id == ADMIN_ID) & (t.access_token.c.label == LABEL)
     known = set(
         tx.conn.execute(sa.select(t.access_token.c.hash).where(mine, t.access_token.c.revoked_at.is_(None))).scalars()
     )
-    if known == {people.token_hash(token)}:
+    if known == {people.token_hash(token)} or (keep and known):
         return
     tx.conn.execute(t.access_token.update().where(mine).values(revoked_at=tx.now))
     again = t.access_token.update().where(t.access_token.c.hash == people.token_hash(token))

@@ -71,14 +71,17 @@ def control_of(store: Store, settings: Settings) -> Control:
     )
 
 
-def prepare(place: Place, demo: bool = False) -> None:
-    """Bring the database up to date and make sure that there is an administrator."""
+def prepare(place: Place, demo: bool = False, keep_admin: bool = False) -> None:
+    """Bring the database up to date and make sure that there is an administrator.
+
+    With `keep_admin` an administrator's token that is there stays: of several processes, each may have another one.
+    """
     settings = place.settings()
     schema.upgrade(database_url(settings, place.datadir, place.environment))
     token, _ = place.datadir.admin_token(place.environment)
     store = open_store(settings, place.datadir, place.port, place.environment)
     try:
-        store.submit(lambda tx: first_admin.ensure_admin(tx, token)).result()
+        store.submit(lambda tx: first_admin.ensure_admin(tx, token, keep_admin)).result()
         if demo:
             store.submit(first_admin.ensure_sample).result()
     finally:
@@ -90,6 +93,7 @@ async def run_worker(place: Place) -> None:
     place.worker_ready.unlink(missing_ok=True)
     settings = place.settings()
     transport = mail_transport(settings, place.environment)
+    await asyncio.to_thread(prepare, place, keep_admin=True)
     store = open_store(settings, place.datadir, place.port, place.environment)
     try:
         client = await engine.connect_patiently(settings.temporal, place.temporal, CATALOGUE, place.environment)
@@ -110,6 +114,7 @@ async def run_worker(place: Place) -> None:
 async def run_api(place: Place) -> None:
     """The API process, until SIGTERM. It serves people whether or not Temporal is there."""
     settings = place.settings()
+    await asyncio.to_thread(prepare, place, keep_admin=True)
     store = open_store(settings, place.datadir, place.port, place.environment)
     client = await engine.connect(settings.temporal, place.temporal, CATALOGUE, place.environment, lazy=True)
     app = create_app(control_of(store, settings), engine_status=lambda: engine_status(client))
@@ -165,7 +170,7 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
     settings = place.settings()
     mail_transport(settings, place.environment)
     with place.datadir.lock():
-        embedded.check_port(place.port)
+        embedded.check_port(place.port, "--port", settings.server.host)
         own_server = settings.temporal.address is None
         if own_server:
             embedded.check_port(place.temporal_port)
@@ -183,7 +188,7 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
                 waiting.discard(status.child)
                 if not waiting:
                     if own_server:
-                        say(f"temporal {place.temporal} (namespace {settings.temporal.namespace})")
+                        say(f"temporal {place.temporal} (namespace {settings.temporal.namespace or 'default'})")
                     if token_file is not None:
                         say(f"administrator token in {token_file}")
                     say(f"ready {address}")
@@ -202,7 +207,7 @@ def _children(place: Place, own_server: bool) -> list[Child]:
             "api",
             [*placet, "api", *place.arguments()],
             env,
-            _answers(place.port),
+            _answers(place.settings().server.host, place.port),
             stop_order=0,
             waits=False,
         ),
@@ -228,11 +233,11 @@ def _children(place: Place, own_server: bool) -> list[Child]:
     return children
 
 
-def _answers(port: int) -> Callable[[], Awaitable[None]]:
+def _answers(host: str, port: int) -> Callable[[], Awaitable[None]]:
     async def ready() -> None:
         while True:
             try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                _, writer = await asyncio.open_connection("127.0.0.1" if host in ("0.0.0.0", "::") else host, port)
             except OSError:
                 await asyncio.sleep(0.05)
             else:

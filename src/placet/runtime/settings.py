@@ -33,10 +33,14 @@ class DatabaseSettings(Strict):
 
 
 class TemporalSettings(Strict):
-    """The embedded server unless an address is given; TLS and keys come from the standard TEMPORAL_* environment."""
+    """The embedded server, unless an address is given; then TLS, keys and, if it is not set here, the namespace come
+    from the standard TEMPORAL_* environment.
+
+    TEMPORAL_ADDRESS alone changes nothing: people export it for the `temporal` client of their embedded server.
+    """
 
     address: str | None = None
-    namespace: str = "default"
+    namespace: str | None = None
     task_queue: str = "placet"
 
 

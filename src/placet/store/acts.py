@@ -35,7 +35,8 @@ from placet.store.sight import is_candidate, visible_cases
 MAX_COMMENT = 8000
 
 _d, _c, _x, _cl, _a = t.decision.c, t.candidate.c, t.exclusion.c, t.claim.c, t.act.c
-_OF_TASK, _OF_PERSON = sa.bindparam("of_task"), sa.bindparam("of_person")
+_OF_TASK: sa.BindParameter[str] = sa.bindparam("of_task")
+_OF_PERSON: sa.BindParameter[str] = sa.bindparam("of_person")
 _EXISTS = sa.select(_d.id).where(_d.id == _OF_TASK)
 _BARRED = sa.select(_x.reason).where(_x.decision_id == _OF_TASK, _x.person_id == _OF_PERSON)
 _CLAIMS = sa.select(_cl.person_id).where(_cl.decision_id == _OF_TASK)

@@ -10,7 +10,6 @@ from placet.domain.audit import GENESIS, AuditEvent, Checkpoint, Head, chained, 
 from placet.store import tables as t
 from placet.store.engine import Tx
 
-
 _HEAD = sa.select(t.chain_head).where(t.chain_head.c.chain == sa.bindparam("of_chain")).with_for_update()
 _MOVE_HEAD = t.chain_head.update().where(t.chain_head.c.chain == sa.bindparam("of_chain"))
 _INSERT = t.audit.insert()

@@ -12,7 +12,6 @@ from placet.store import tables as t
 from placet.store.cases import LockedCase, NoSuchCase, locked
 from placet.store.engine import Tx
 
-
 _s = t.step.c
 _IS = (
     (_s.case_id == sa.bindparam("of_case"))

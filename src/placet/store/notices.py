@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 _p, _a = t.person.c, t.act.c
 _BARRED, _ANSWERED = (
-    sa.select(table.c.person_id).where(table.c.decision_id == sa.bindparam("of_task"))
-    for table in (t.exclusion, t.act)
+    sa.select(table.c.person_id).where(table.c.decision_id == sa.bindparam("of_task")) for table in (t.exclusion, t.act)
 )
 _INVOLVED = (
     sa.select(_p.id, _p.name, _p.email)

@@ -30,9 +30,7 @@ _DONE = t.outbox.delete().where(_ROWS)
 _CASES = sa.select(_c.id, _c.kind, _c.opening, _c.progress, _c.is_open).where(
     _c.id.in_(sa.bindparam("cases", expanding=True))
 )
-_SEEN = t.outbox.delete().where(
-    _o.case_id == sa.bindparam("of_case"), _o.action == "wake", _o.claimed_at.is_(None)
-)
+_SEEN = t.outbox.delete().where(_o.case_id == sa.bindparam("of_case"), _o.action == "wake", _o.claimed_at.is_(None))
 
 
 def put(tx: Tx, case_id: str, action: str) -> None:

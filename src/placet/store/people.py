@@ -13,7 +13,6 @@ from placet.store import tables as t
 from placet.store.audit import append
 from placet.store.engine import Tx
 
-
 _p, _g, _a = t.person.c, t.role_grant.c, t.access_token.c
 _PERSON = sa.select(t.person).where(_p.id == sa.bindparam("of_person"))
 _GRANTS = sa.select(_g.role, _g.scope).where(_g.person_id == sa.bindparam("of_person")).order_by(_g.role, _g.scope)

@@ -50,7 +50,7 @@ ENCRYPTED_PDF = re.compile(rb"/Encrypt[\s]{0,20}(?:\d{1,10}[\s]{1,20}\d{1,5}[\s]
 NO_TEXT = bytes({*range(32), 127} - {9, 10, 12, 13})
 NO_WINDOWS_TEXT = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
 ACTIVE_TEXT = re.compile(
-    rb"\s*(?:<(?:!doctype|html|head|body|script|svg|\?xml|\?php)\b|\{\\rtf|%!PS|#!)", re.IGNORECASE
+    rb"(?:\xef\xbb\xbf)?\s*(?:<(?:!doctype|html|head|body|script|svg|\?xml|\?php)\b|\{\\rtf|%!PS|#!)", re.IGNORECASE
 )
 RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 

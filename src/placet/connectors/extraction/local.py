@@ -21,9 +21,11 @@ ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREAD
 
 
 class LocalExtractionSettings(Strict):
-    """How many documents are read at a time (each may take 1.5 GB for a moment), and for how long one may be read."""
+    """How many documents are read at a time, and what reading one may take; docling needs 500 MB for itself."""
 
     parallel: int = Field(default=2, ge=1, le=64)
+    memory_megabytes: int = Field(default=1536, ge=64)
+    cpu_seconds: int = Field(default=30, ge=1)
     timeout_seconds: float = Field(default=50, gt=0)
 
 
@@ -45,7 +47,8 @@ class LocalExtractor:
         return Extraction.model_validate(answer)
 
     async def _read_apart(self, content: bytes, format: str) -> dict[str, Any]:
-        command = (sys.executable, "-I", "-m", "placet.connectors.extraction.parse", format)
+        limits = (str(self._settings.memory_megabytes), str(self._settings.cpu_seconds))
+        command = (sys.executable, "-I", "-m", "placet.connectors.extraction.parse", format, *limits)
         try:
             process = await asyncio.create_subprocess_exec(
                 *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=ENVIRONMENT, start_new_session=True

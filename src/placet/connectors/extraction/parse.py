@@ -1,7 +1,8 @@
 """Reads one document in a process of its own: content on stdin, `ready`, then one line of JSON on stdout.
 
-Run as `python -I -m placet.connectors.extraction.parse FORMAT`. The process limits itself before it reads anything.
-Whatever goes wrong before `ready` is the fault of this installation; afterwards it is the fault of the document.
+Run as `python -I -m placet.connectors.extraction.parse FORMAT MEGABYTES SECONDS`. The process limits its memory and its
+processor time, among others, before it reads anything. Whatever goes wrong before `ready` is the fault of this
+installation; afterwards it is the fault of the document.
 """
 
 import io
@@ -26,8 +27,6 @@ from placet.connectors.extraction.content import (
     locked,
 )
 
-MEMORY = 1536 * MEGABYTE
-CPU_SECONDS = 30
 OPEN_FILES = 64
 MAX_PAGES = 2_000
 MAX_CHARACTERS = 5_000_000
@@ -50,13 +49,12 @@ Parser = Callable[[bytes], dict[str, Any]]
 
 def main(format: Format) -> None:
     """Answer {"text", "engine", "pages", "needs_ocr", "media_type", "note"} or {"refused", "note"}."""
-    _limit()
     content = sys.stdin.buffer.read()
     parse: Parser = partial(_checked, format)
     answer = guarded(parse, content)
     if "refused" not in answer:
         parse = parser_of(format)
-        sys.addaudithook(_nothing_but_reading)
+        allow_only_reading()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     if "refused" not in answer:
@@ -200,10 +198,10 @@ def _not_installed(format: Format) -> Parser:
     return refuse
 
 
-def _limit() -> None:
+def limit_process(megabytes: int, cpu_seconds: int) -> None:
     for limit, value in (
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_AS, megabytes * MEGABYTE),
+        (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
@@ -211,11 +209,16 @@ def _limit() -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def _nothing_but_reading(event: str, arguments: tuple[Any, ...]) -> None:
-    """Documents can name addresses and commands; no parser needs either."""
-    if event.startswith(FORBIDDEN):
-        raise PermissionError(f"A parser must not use {event}.")
+def allow_only_reading() -> None:
+    """From now on, for good: documents can name addresses and commands, and no parser needs either."""
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event.startswith(FORBIDDEN):
+            raise PermissionError(f"A parser must not use {event}.")
+
+    sys.addaudithook(refuse)
 
 
 if __name__ == "__main__":
+    limit_process(int(sys.argv[2]), int(sys.argv[3]))
     main(Format(sys.argv[1]))

@@ -52,7 +52,7 @@ class LocalListScreener:
         lists, index = self._current()
         threshold = self._settings.threshold
         judged = [
-            hit_of(subject, entry, name, likeness)
+            _hit(subject, entry, name, likeness)
             for entry, (name, likeness) in _best(subject, index, threshold / 100).items()
         ]
         judged.sort(key=lambda pair: (-pair[0].score, pair[0].caption, pair[0].entity))
@@ -80,7 +80,7 @@ class LocalListScreener:
             return self._read[1], self._read[2]
 
 
-def hit_of(subject: ScreeningSubject, entry: Entry, name: str, likeness: Likeness) -> tuple[ScreeningHit, int]:
+def _hit(subject: ScreeningSubject, entry: Entry, name: str, likeness: Likeness) -> tuple[ScreeningHit, int]:
     """The hit, and the score that its name alone would have."""
     by_name = round(100 * likeness.score)
     evidence = besides_the_name(subject, entry)

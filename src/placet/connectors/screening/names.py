@@ -54,6 +54,8 @@ ARABIC_SPELLINGS = str.maketrans(
 )
 HEBREW_SPELLINGS = str.maketrans({"א": "a", "ע": "a", "כ": "k", "ך": "k", "ב": "b"})
 ARABIC_ARTICLE = re.compile(r"\bال(?=\w{3})")
+# Abdulrahman and Abdurrahman are Abd al-Rahman; Abdullah is one word.
+SERVANT_OF = re.compile(r"\babd[aeu](?:l|([rsdnt])(?=\1))(?=\w{4})")
 LATIN_ARTICLES = frozenset({"al", "el", "ul"})
 APOSTROPHES = re.compile("['`´ʹʺʻʼʽʾʿ‘’ˈ]")
 DOTTED = re.compile(r"(?<=\b\w)\.(?=\w\b)")
@@ -73,14 +75,14 @@ LEGAL_FORMS = frozenset(
         """,
     )
 )
-SAME_SOUND = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        ("tsch|tch|tsh", "ch"), ("sch(?=[aeiou]|$)", "sh"), ("dzh|dj|zh", "j"), ("ph", "f"), ("kh", "h"), ("ck", "k"),
-        ("x", "ks"), ("q", "k"), ("w", "v"), ("y", "i"), ("th", "t"), ("ou|oo", "u"), ("ae", "a"), ("oe", "o"),
-        ("ue", "u"), ("ee|ie", "i"), (r"(.)\1+", r"\1"), ("(?<=[aeiou])h(?![aeiou])", ""),
-    )
+# In this order.
+SAME_SOUND = (
+    ("tsch", "ch"), ("tch", "ch"), ("tsh", "ch"), ("sch", "sh"), ("dzh", "j"), ("dj", "j"), ("zh", "j"), ("ph", "f"),
+    ("kh", "h"), ("ck", "k"), ("x", "ks"), ("q", "k"), ("w", "v"), ("y", "i"), ("th", "t"), ("ou", "u"), ("oo", "u"),
+    ("ae", "a"), ("oe", "o"), ("ue", "u"), ("ee", "i"), ("ie", "i"),
 )  # fmt: skip
+DOUBLED = re.compile(r"(.)\1+")
+SILENT_H = re.compile("(?<=[aeiou])h(?![aeiou])")
 VOWELS = re.compile("[aeiouyw]")
 
 
@@ -112,14 +114,14 @@ def parse_name(text: str, kind: SubjectKind) -> Name:
 @lru_cache(maxsize=200_000)
 def sound(part: str) -> str:
     """The same spelling for words that sound alike in the usual transliterations."""
-    for pattern, replacement in SAME_SOUND:
-        part = pattern.sub(replacement, part)
-    return part
+    for spelling, same in SAME_SOUND:
+        part = part.replace(spelling, same)
+    return SILENT_H.sub("", DOUBLED.sub(r"\1", part))
 
 
 @lru_cache(maxsize=200_000)
 def bone(word: str) -> str:
-    """The consonants, and whether it begins with a vowel: all that can be compared with scripts that write no vowels."""
+    """The consonants, and whether it begins with a vowel: all that scripts without vowels can be compared by."""
     head = "a" if VOWELS.match(word) else word[0]
     return sound((head + VOWELS.sub("", word[1:])).replace("c", "k"))
 
@@ -145,7 +147,7 @@ def _words(plain: str) -> tuple[str, ...]:
     if not plain.isascii():
         plain = plain.replace("ου", "ou").replace("ού", "ou")
         plain = anyascii(plain).casefold()
-    return tuple(NOT_WORDS.sub(" ", APOSTROPHES.sub("", plain)).split())
+    return tuple(NOT_WORDS.sub(" ", SERVANT_OF.sub("abd ", APOSTROPHES.sub("", plain))).split())
 
 
 def _syllables(plain: str) -> tuple[str, ...]:

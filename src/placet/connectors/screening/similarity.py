@@ -145,7 +145,8 @@ def _consonants(ours: Name, theirs: Name) -> Likeness:
     if min(len(ours.bones), len(theirs.bones)) >= 2 and len(agreed) == min(len(ours.bones), len(theirs.bones)):
         score = max(score, PARTS_MISSING)
     line = "Only the consonants can be compared, because one script leaves vowels out; they agree."
-    return Likeness(CONSONANTS_ONLY * score, (line,))
+    more = ("One of the names has further parts.",) if len(ours.bones) != len(theirs.bones) else ()
+    return Likeness(CONSONANTS_ONLY * score, (line, *more))
 
 
 def _syllables(ours: Name, theirs: Name) -> Likeness:
