@@ -88,7 +88,9 @@ async def test_a_counter_offer_is_redrafted_and_reviewed_again(world: World) -> 
 async def test_the_last_round_of_a_negotiation_cannot_be_countered(world: World) -> None:
     case_id = await until_terms_are_sent(world)
     for _ in range(2):
-        await world.answer(PARTNER, case_id, "negotiation", "counter", data={"commission_percent": 15, "term_months": 12})
+        await world.answer(
+            PARTNER, case_id, "negotiation", "counter", data={"commission_percent": 15, "term_months": 12}
+        )
         await world.answer("lea", case_id, "legal-review", "approve")
         await world.task(case_id, "negotiation")
     await world.answer(PARTNER, case_id, "negotiation", "counter", data={"commission_percent": 15, "term_months": 12})
@@ -126,7 +128,9 @@ async def test_everybody_who_acted_hears_of_a_decline(world: World) -> None:
         "status": "refused",
         "reason": f"Negotiation: decline by {PARTNER}: We go elsewhere.",
     }
-    query = sa.select(t.message.c.person_id).where(t.message.c.subject == "Refused: Acme").order_by(t.message.c.person_id)
+    query = (
+        sa.select(t.message.c.person_id).where(t.message.c.subject == "Refused: Acme").order_by(t.message.c.person_id)
+    )
     told = await world.store.read(lambda tx: list(tx.conn.execute(query).scalars()))
     assert told == ["ann", "lea", "max"]
 

@@ -37,47 +37,6 @@ POINTS = (
 pytestmark = pytest.mark.server
 
 
-@dataclass
-class Ended:
-    """What a campaign left behind."""
-
-    database: Path
-    audit: Path
-    campaign: Campaign
-    verified: bool
-
-    def problems(self) -> list[str]:
-        return check(self.database, self.audit, self.campaign.office.history, self.campaign.ends)
-
-
-async def wind_up(place: Installation, campaign: Campaign) -> Ended:
-    assert await place.down() == 0
-    assert place.left_over() == []
-    verified = place.placet("verify").returncode == 0
-    return Ended(place.database, place.export(), campaign, verified)
-
-
-async def random_kills(folder: Path) -> Ended:
-    async with installed(folder) as place, Office(place) as office:
-        campaign = Campaign(place, office, random.Random(SEED), CASES)
-        await campaign.play(campaign.kill_at_random(KILLS))
-        return await wind_up(place, campaign)
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="placet-proof-"))
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def killed(folder: Path) -> Ended:
-    print(f"SEED={SEED} KILLS={KILLS}")
-    (folder / "random").mkdir()
-    return asyncio.run(random_kills(folder / "random"))
-
-
 def test_random_kills_lose_double_and_block_nothing(killed: Ended) -> None:
     print(figures(killed.campaign))
     assert killed.problems() == []

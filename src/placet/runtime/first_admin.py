@@ -21,7 +21,7 @@ SAMPLE: tuple[tuple[str, str, tuple[Grant, ...]], ...] = (
 
 
 def ensure_admin(tx: Tx, token: str, keep: bool = False) -> None:
-    """Make the given token, and no earlier first token, the one of the administrator `admin`; `keep` one that is there."""
+    """Make the given token the one of the administrator `admin`, in place of earlier first ones; or `keep` those."""
     if people.find(tx, ADMIN_ID) is None:
         people.add(tx, SYSTEM, ADMIN_ID, "Administrator", "admin@localhost", (Grant(role=ADMIN),))
     mine = (t.access_token.c.person_id == ADMIN_ID) & (t.access_token.c.label == LABEL)

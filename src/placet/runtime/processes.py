@@ -25,7 +25,7 @@ from placet.runtime.datadir import DataDir
 from placet.runtime.dispatcher import Dispatcher
 from placet.runtime.settings import Settings, SettingsError, load, policy_of
 from placet.runtime.supervisor import Child, ChildState, Status, Supervisor
-from placet.runtime.wiring import database_url, embedded_ports, mail_transport, open_store
+from placet.runtime.wiring import database_url, mail_transport, open_store, ports_of
 from placet.store import schema
 from placet.store.engine import Store
 
@@ -100,7 +100,13 @@ async def run_worker(place: Place) -> None:
         ready = asyncio.Event()
         serving = asyncio.create_task(
             worker.serve(
-                client, store, embedded_ports(store), transport, CATALOGUE, settings.temporal.task_queue, ready
+                client,
+                store,
+                ports_of(settings, store, place.environment),
+                transport,
+                CATALOGUE,
+                settings.temporal.task_queue,
+                ready,
             )
         )
         await asyncio.wait([serving, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)

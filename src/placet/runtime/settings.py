@@ -7,7 +7,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from placet.connectors.extraction.docling_serve import DoclingServeSettings
+from placet.connectors.extraction.local import LocalExtractionSettings
 from placet.connectors.mail.smtp import SmtpSettings
+from placet.connectors.screening.local_list import LocalListSettings
+from placet.connectors.screening.yente import YenteSettings
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Patience
 from placet.domain.model import Strict
@@ -51,11 +55,29 @@ class MailSettings(Strict):
     smtp: SmtpSettings | None = None
 
 
+class ExtractionSettings(Strict):
+    """`local`: documents are read on this machine. `docling-serve`: by a server, with layout, tables and OCR."""
+
+    engine: Literal["local", "docling-serve"] = "local"
+    local: LocalExtractionSettings = LocalExtractionSettings()
+    docling_serve: DoclingServeSettings | None = None
+
+
+class ScreeningSettings(Strict):
+    """`local`: a list in a file, or the built-in sample of invented entries. `yente`: a server of OpenSanctions."""
+
+    source: Literal["local", "yente"] = "local"
+    local: LocalListSettings = LocalListSettings()
+    yente: YenteSettings | None = None
+
+
 class Settings(Strict):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     temporal: TemporalSettings = TemporalSettings()
     mail: MailSettings = MailSettings()
+    extraction: ExtractionSettings = ExtractionSettings()
+    screening: ScreeningSettings = ScreeningSettings()
     calendar: BusinessCalendar = BusinessCalendar()
     patience: Patience = Patience()
     policy: dict[str, dict[str, Any]] = {}

@@ -54,8 +54,9 @@ class ChildState(StrEnum):
 class Child:
     """One process: `env` is its whole environment; `ready` returns once it serves, or raises.
 
-    It is started once those before it are ready, or at once, without waiting for them, if it `waits` for none. Children with a lower `stop_order` stop first, equal ones in reverse order of start. `grace_seconds` is the time
-    between the request to end and the kill.
+    It is started once those before it are ready, or at once if it `waits` for none. Children with a lower `stop_order`
+    stop first, equal ones in reverse order of start. `grace_seconds` is the time between the request to end and the
+    kill.
     """
 
     name: str

@@ -1,9 +1,9 @@
 """The one place where ports meet implementations."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
@@ -11,18 +11,26 @@ from placet.connectors.crm.port import Crm, CrmActivities
 from placet.connectors.crm.registry import PartnerRegistry
 from placet.connectors.drafting.port import Drafter, DraftingActivities
 from placet.connectors.drafting.stored import StoredDrafter
+from placet.connectors.extraction.docling_serve import DoclingServeExtractor
+from placet.connectors.extraction.local import LocalExtractor
+from placet.connectors.extraction.port import ExtractionActivities, TextExtractor
 from placet.connectors.mail.outbox import StoredOutbox
 from placet.connectors.mail.port import MailActivities, MailTransport, Outbox
 from placet.connectors.mail.smtp import SmtpMail
 from placet.connectors.mail.stored import StoredMail
 from placet.connectors.scoring.port import Scorer, ScoringActivities
 from placet.connectors.scoring.rules import RuleScorer
+from placet.connectors.screening.local_list import LocalListScreener
+from placet.connectors.screening.port import Screener, ScreeningActivities
+from placet.connectors.screening.yente import YenteScreener
 from placet.durable.records import Records
 from placet.runtime.datadir import DataDir
 from placet.runtime.settings import Settings, SettingsError, secret_of
 from placet.store.clock import Clock
 from placet.store.engine import Store
 from placet.store.house import House
+
+Given = TypeVar("Given")
 
 
 @dataclass(frozen=True)
@@ -32,19 +40,46 @@ class Ports:
     blobs: BlobStore
     crm: Crm
     drafts: Drafter
+    extractor: TextExtractor
     outbox: Outbox
     scorer: Scorer
+    screener: Screener
 
 
 def embedded_ports(store: Store) -> Ports:
+    """Everything on this machine, without a network."""
     blobs = StoredBlobs(store)
     return Ports(
         blobs=blobs,
         crm=PartnerRegistry(store),
         drafts=StoredDrafter(store, blobs),
+        extractor=LocalExtractor(),
         outbox=StoredOutbox(store),
         scorer=RuleScorer(),
+        screener=LocalListScreener(),
     )
+
+
+def ports_of(settings: Settings, store: Store, environment: Mapping[str, str]) -> Ports:
+    """What the settings ask for."""
+    ports = embedded_ports(store)
+    extraction, screening = settings.extraction, settings.screening
+    try:
+        extractor: TextExtractor = LocalExtractor(extraction.local)
+        if extraction.engine == "docling-serve":
+            extractor = DoclingServeExtractor(_given(extraction.docling_serve, "extraction.docling_serve"), environment)
+        screener: Screener = LocalListScreener(screening.local)
+        if screening.source == "yente":
+            screener = YenteScreener(_given(screening.yente, "screening.yente"), environment)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    return replace(ports, extractor=extractor, screener=screener)
+
+
+def _given(table: Given | None, name: str) -> Given:
+    if table is None:
+        raise SettingsError(f"this choice needs a table [{name}]")
+    return table
 
 
 def activities(store: Store, ports: Ports) -> list[Callable[..., Any]]:
@@ -53,8 +88,10 @@ def activities(store: Store, ports: Ports) -> list[Callable[..., Any]]:
         Records(store),
         CrmActivities(ports.crm),
         DraftingActivities(ports.drafts),
+        ExtractionActivities(ports.extractor, ports.blobs),
         MailActivities(ports.outbox),
         ScoringActivities(ports.scorer),
+        ScreeningActivities(ports.screener),
     )
     return [
         method

@@ -35,7 +35,7 @@ FINAL = {APPROVE.name: "APPROVED", REJECT.name: "REJECTED", ESCALATE.name: "ESCA
     workflow_type="ComplianceCaseWorkflow",
 )
 class ComplianceCase(Case):
-    """Documents from the customer, screening, and an officer's decision; it waits for the officer as long as it takes."""
+    """Documents from the customer, screening, an officer's decision; for the officer it waits as long as it takes."""
 
     policy: CompliancePolicy
 
