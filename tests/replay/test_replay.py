@@ -33,7 +33,11 @@ def test_every_catalogue_workflow_has_recorded_histories() -> None:
 
 @pytest.mark.parametrize(
     ("was", "becomes"),
-    [("drafting.term-sheet", "drafting.other"), ("scoring.partner-fit", "crm.set-status"), ("mail.send", "mail.retract")],
+    [
+        ("drafting.term-sheet", "drafting.other"),
+        ("scoring.partner-fit", "crm.set-status"),
+        ("mail.send", "mail.retract"),
+    ],
 )
 async def test_a_changed_course_is_caught(was: str, becomes: str) -> None:
     """The gate must be able to fail: a history with another step in it does not replay."""
@@ -41,5 +45,3 @@ async def test_a_changed_course_is_caught(was: str, becomes: str) -> None:
     changed = file.read_text(encoding="utf-8").replace(json.dumps(was), json.dumps(becomes))
     with pytest.raises(NondeterminismError):
         await replayer().replay_workflow(WorkflowHistory.from_json(file.stem, changed))
-
-

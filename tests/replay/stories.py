@@ -1,0 +1,62 @@
+"""What `make record` plays: for each catalogue workflow, the ways it can go. A new workflow adds its function here."""
+
+from collections.abc import Awaitable, Callable
+
+from catalogue import test_compliance_case as compliance
+from catalogue import test_partner_approval as partners
+from placet.store import course
+from placet.testing import World
+
+WISH = {"commission_percent": 15, "term_months": 12}
+AGAIN = {"documents": [{"name": "address", "reason": "Too old."}]}
+
+
+async def partner_approvals(world: World) -> None:
+    await partners.staff(world)
+    for end in ("accept", "decline", "refuse", "cancel", "silence"):
+        request = partners.ACME | {"partner_id": f"acme-{end}"}
+        case_id = await world.start("partner-approval", request, "ann", scope="deals")
+        if end == "refuse":
+            await world.answer("max", case_id, "manager-approval", "refuse", "no")
+            await world.ended(case_id)
+            continue
+        await world.answer("max", case_id, "manager-approval", "approve")
+        await world.answer("lea", case_id, "legal-review", "approve")
+        await world.task(case_id, "negotiation")
+        if end == "accept":
+            await world.answer(partners.PARTNER, case_id, "negotiation", "counter", data=WISH)
+            await world.answer("lea", case_id, "legal-review", "approve")
+            await world.answer(partners.PARTNER, case_id, "negotiation", "accept")
+            await world.answer("eve", case_id, "executive-approval", "approve")
+        elif end == "decline":
+            await world.answer(partners.PARTNER, case_id, "negotiation", "decline", "no")
+        elif end == "cancel":
+            await world.steer(course.pause, "cora", case_id)
+            await world.steer(course.resume, "cora", case_id)
+            await world.steer(course.cancel, "cora", case_id)
+        await world.ended(case_id)
+
+
+async def compliance_cases(world: World) -> None:
+    await compliance.staff(world)
+    for end in ("approve", "reject", "again", "silence", "cancel"):
+        case_id = await world.start("compliance-case", compliance.NOOR, "ann")
+        await world.task(case_id, "documents")
+        if end != "silence":
+            await compliance.submit(world, case_id, "identity", "address")
+            await world.task(case_id, "officer-decision")
+        if end == "again":
+            await world.answer("olga", case_id, "officer-decision", "request_documents", data=AGAIN)
+            await compliance.submit(world, case_id, "address", round=2)
+            await world.answer("otto", case_id, "officer-decision", "approve")
+        elif end == "cancel":
+            await world.steer(course.cancel, "cora", case_id)
+        elif end in ("approve", "reject"):
+            await world.answer("olga", case_id, "officer-decision", end, "because")
+        await world.ended(case_id)
+
+
+STORIES: dict[str, Callable[[World], Awaitable[None]]] = {
+    "partner-approval": partner_approvals,
+    "compliance-case": compliance_cases,
+}
