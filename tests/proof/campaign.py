@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import random
 import signal
+import statistics
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from proof.checker import check
 from proof.harness import CHILDREN, Installation, until
 from proof.office import Office
 
@@ -54,6 +57,19 @@ class Kill(NamedTuple):
     recovered: float
 
 
+class Ended(NamedTuple):
+    """What a campaign left behind; `verified` is the product's own opinion of its audit log."""
+
+    database: Path
+    audit: Path
+    campaign: "Campaign"
+    verified: bool
+
+    def problems(self) -> list[str]:
+        """The independent checker's opinion."""
+        return check(self.database, self.audit, self.campaign.office.history, self.campaign.ends)
+
+
 @dataclass
 class Campaign:
     """`cases` at least; more are started as long as there are kills to come."""
@@ -88,6 +104,23 @@ class Campaign:
             await until(self._is_quiet, "an empty outbox and postbox")
             for task in crew:
                 task.cancel()
+
+    async def wind_up(self) -> Ended:
+        assert await self.place.down() == 0
+        assert self.place.left_over() == []
+        verified = self.place.placet("verify").returncode == 0
+        return Ended(self.place.database, self.place.export(), self, verified)
+
+    def figures(self) -> str:
+        """One sentence for whoever reads the report of a run."""
+        count = {kind: sum(op["type"] == kind for op in self.office.history) for kind in ("ok", "fail", "info")}
+        back = sorted(kill.recovered for kill in self.kills)
+        hit = sum(kill.in_flight > 0 for kill in self.kills)
+        return (
+            f"{len(self.plans)} cases, {len(self.kills)} kills ({hit} hit work in flight); acts: {count['ok']} "
+            f"acknowledged, {count['fail']} refused, {count['info']} tries without an answer; parts served again "
+            f"after {statistics.median(back):.1f} s (median), {back[-1]:.1f} s (longest)"
+        )
 
     async def kill_at_random(self, kills: int) -> None:
         """kill -9 of one part after the other; a part may be killed while it recovers, but not twice in a row."""

@@ -190,7 +190,7 @@ def _steps(lines: list[Row], data: _Tables) -> Iterator[str]:
             yield f"stuck: step {step['case_id']}/{step['name']}/{step['ordinal']} is {step['state']}"
     ended = {case["id"]: case["state"] for case in data.cases}
     for step in data.steps:
-        if ended[step["case_id"]] != "completed" and step["name"] in UNDOABLE and step["state"] != "compensated":
+        if ended.get(step["case_id"]) != "completed" and step["name"] in UNDOABLE and step["state"] != "compensated":
             yield f"not taken back: {step['case_id']}/{step['name']}/{step['ordinal']}"
 
 

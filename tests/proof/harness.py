@@ -10,14 +10,13 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 
 from placet.runtime.embedded import free_port
 from placet.runtime.supervisor import leashed
 
-Found = TypeVar("Found")
 Finished = subprocess.CompletedProcess[str]
 
 PLACET = [sys.executable, "-m", "placet.cli.main"]
@@ -29,13 +28,14 @@ SAMPLE = ("ada", "marta", "leo", "eva", "cora", "kofi")
 SETTINGS = "[patience]\nattempt_seconds = 5\nfirst_retry_seconds = 0.2\nlongest_retry_seconds = 2\nattempts = 100\n"
 
 
-async def until(look: Callable[[], Found | Awaitable[Found]], what: str, patience: float = PATIENCE_SECONDS) -> Found:
+async def until(look: Callable[[], Any], what: str, patience: float = PATIENCE_SECONDS) -> Any:
     """Look again and again until there is something to see; fails with `what` after `patience` seconds."""
     try:
         async with asyncio.timeout(patience):
             while True:
-                seen = look()
-                found = await seen if isinstance(seen, Awaitable) else seen
+                found = look()
+                if isinstance(found, Awaitable):
+                    found = await found
                 if found:
                     return found
                 await asyncio.sleep(LOOK_SECONDS)

@@ -136,8 +136,7 @@ class Office:
             inbox = await self.look(who, "/api/v1/tasks?limit=200")
             return next((item for item in inbox["items"] if item["case_id"] == case_id), None)
 
-        found = await until(mine, f"a task of {case_id} for {who}")
-        assert found is not None
+        found: dict[str, Any] = await until(mine, f"a task of {case_id} for {who}")
         return found
 
     async def decide(self, who: str, case_id: str, outcome: str = "approve", comment: str = "") -> Answered:
@@ -151,8 +150,7 @@ class Office:
             mine = [link for case, link in await self.links() if case == case_id]
             return mine[number - 1] if len(mine) >= number else None
 
-        found = await until(sent, f"link {number} of {case_id}")
-        assert found is not None
+        found: str = await until(sent, f"link {number} of {case_id}")
         return found
 
     async def case(self, case_id: str) -> dict[str, Any]:
@@ -162,11 +160,10 @@ class Office:
 
     async def case_where(self, case_id: str, holds: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
         async def seen() -> dict[str, Any] | None:
-            found = await self.case(case_id)
-            return found if holds(found) else None
+            now = await self.case(case_id)
+            return now if holds(now) else None
 
-        found = await until(seen, f"{case_id}: {what}")
-        assert found is not None
+        found: dict[str, Any] = await until(seen, f"{case_id}: {what}")
         return found
 
     async def closed(self, case_id: str) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def config(door: Door, config: Path | None) -> None:
 @click.option("--keep", is_flag=True, help="Keep the data directory and print its place.")
 def demo(keep: bool) -> None:
     """Play the sample cases on a fresh installation, print what happened, and verify the proof."""
-    from placet.runtime.demo import play
+    from placet.runtime.demo.play import play
 
     sys.exit(asyncio.run(play(click.echo, keep)))
 

@@ -28,7 +28,7 @@ from placet.store.engine import Tx
 
 ENDINGS = {"application/pdf": "pdf", "text/plain": "txt", "text/csv": "csv"}
 HASH = re.compile(r"[0-9a-f]{64}")
-AT_ONCE = 4
+AT_ONCE = 1
 """Files are read into memory one request after another, beyond this many."""
 
 

@@ -11,11 +11,12 @@ ADMIN_ID = "admin"
 LABEL = "first administrator"
 
 SAMPLE: tuple[tuple[str, str, tuple[Grant, ...]], ...] = (
-    ("ada", "Ada Amari", (Grant(role="member", scope="deals"),)),
+    ("ada", "Ada Amari", (Grant(role="member", scope="deals"), Grant(role="member", scope="desk"))),
     ("marta", "Marta Mendes", (Grant(role="partner-manager", scope="deals"),)),
     ("leo", "Leo Larsen", (Grant(role="legal", scope="deals"),)),
     ("eva", "Eva Ekwueme", (Grant(role="executive", scope="deals"),)),
-    ("cora", "Cora Chen", (Grant(role="coordinator", scope="deals"),)),
+    ("omar", "Omar Osei", (Grant(role="compliance-officer", scope="desk"),)),
+    ("cora", "Cora Chen", (Grant(role="coordinator", scope="deals"), Grant(role="coordinator", scope="desk"))),
     ("kofi", "Kofi Klein", (Grant(role="council"),)),
 )
 
