@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sqlite3
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -86,8 +87,8 @@ class NaiveApproval:
     def approve(self, by: str) -> None:
         self._by = by
 
-    async def _do(self, step: object, line: Line) -> None:
-        await workflow.execute_activity(step, line, start_to_close_timeout=PATIENCE)  # type: ignore[call-overload]
+    async def _do(self, step: Callable[[Log, Line], Awaitable[None]], line: Line) -> None:
+        await workflow.execute_activity_method(step, line, start_to_close_timeout=PATIENCE)
 
 
 async def serve(data: Path, temporal_port: int) -> None:

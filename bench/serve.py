@@ -21,7 +21,7 @@ def place_of(data: Path, port: int, temporal_port: int) -> processes.Place:
 
 def use_own_catalogue() -> None:
     """Everything else of the two processes is as it is shipped."""
-    processes.CATALOGUE = CATALOGUE
+    processes.CATALOGUE = CATALOGUE  # type: ignore[attr-defined]
 
 
 def main(part: str, data: str, port: str, temporal_port: str) -> None:

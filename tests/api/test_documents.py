@@ -1,5 +1,6 @@
 """Documents over HTTP: given by those who are asked, listed with where they stand, handed out as files to keep."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.samples import files
 from api.office import PARTNER, Office, negotiation
 from placet.connectors.blobs.objects import folder_blobs
 from placet.connectors.blobs.port import content_hash
+from placet.control.documents import Sending
 from placet.domain.collection import DocumentRequest
 from placet.domain.people import Role
 from placet.store import tables as t
@@ -252,6 +254,38 @@ async def test_a_storage_that_fails_keeps_nothing_and_can_be_tried_again(office:
     for path in (f"/api/v1/documents/{document['id']}", f"/api/v1/cases/{case_id}/documents/{document['hash']}"):
         assert (await office.call("ben", "GET", path)).content == b"A deed."
     assert await kept(office) == (1, 0)
+
+
+class Watched:
+    """A file, and the storage it goes to, that count how many contents are in memory between the two."""
+
+    filename, content_type = "a.txt", "text/plain"
+
+    def __init__(self, office: Office) -> None:
+        self._blobs = office.control.documents._blobs
+        self.held = self.most = 0
+
+    size = len(DEED[1])
+
+    async def read(self, size: int = -1) -> bytes:
+        self.held += 1
+        self.most = max(self.most, self.held)
+        return DEED[1]
+
+    async def put(self, content: bytes, media_type: str) -> str:
+        try:
+            return await self._blobs.put(content, media_type)
+        finally:
+            self.held -= 1
+
+
+async def test_only_a_few_files_are_in_memory_however_many_arrive_at_once(office: Office) -> None:
+    case_id = case_of(await collecting(office))
+    documents = office.control.documents
+    watched = documents._blobs = Watched(office)
+    person = await office.control.people.authenticate(office.tokens["ben"])
+    await asyncio.gather(*(documents.give(person, case_id, [Sending("passport", watched)]) for _ in range(12)))
+    assert (watched.most, watched.held) == (2, 0)
 
 
 async def page(office: Office, link: str) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
 from tests.connectors.s3_server import free_ports
 from tests.samples import files
 
@@ -107,7 +106,6 @@ async def stream(size: int, asked: list[int]) -> AsyncIterator[bytes]:
         yield b"x" * 100_000
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of memory is read from /proc")
 async def test_large_and_hostile_files_leave_the_memory_bounded_and_the_api_alive(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         assert (await served.give("small.txt", b"A deed.")).status_code == 201
@@ -144,6 +142,5 @@ async def test_large_and_hostile_files_leave_the_memory_bounded_and_the_api_aliv
         many = await asyncio.gather(*(served.give("long.txt", LONG) for _ in range(12)))
         assert {answer.status_code for answer in many} == {200}
         # Only a few at once are read into memory, however many arrive.
-        print("PEAK", (served.peak - before) / len(LONG))
-        assert served.peak - before < 8 * len(LONG)
+        assert served.peak - before < 7 * len(LONG)
         assert (await served.http.get(PATH)).json()["items"][0]["state"] == "received"

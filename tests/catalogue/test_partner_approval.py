@@ -77,7 +77,7 @@ async def test_a_counter_offer_is_redrafted_and_reviewed_again(world: World) -> 
     case_id = await until_terms_are_sent(world)
     incomplete = await world.answer(PARTNER, case_id, "negotiation", "counter", data={"term_months": 12})
     assert isinstance(incomplete, NotCounted) and incomplete.refusal.code == "invalid-data"
-    wish = {"commission_percent": 15, "term_months": 12}
+    wish = {"commission_percent": "15", "term_months": 12}
     await world.answer(PARTNER, case_id, "negotiation", "counter", data=wish)
     await world.answer("lea", case_id, "legal-review", "approve")
     await world.answer(PARTNER, case_id, "negotiation", "accept")
@@ -89,11 +89,11 @@ async def test_the_last_round_of_a_negotiation_cannot_be_countered(world: World)
     case_id = await until_terms_are_sent(world)
     for _ in range(2):
         await world.answer(
-            PARTNER, case_id, "negotiation", "counter", data={"commission_percent": 15, "term_months": 12}
+            PARTNER, case_id, "negotiation", "counter", data={"commission_percent": "15", "term_months": 12}
         )
         await world.answer("lea", case_id, "legal-review", "approve")
         await world.task(case_id, "negotiation")
-    await world.answer(PARTNER, case_id, "negotiation", "counter", data={"commission_percent": 15, "term_months": 12})
+    await world.answer(PARTNER, case_id, "negotiation", "counter", data={"commission_percent": "15", "term_months": 12})
     assert (await world.ended(case_id))["state"] == "refused"
     assert await retracted(world) == [True, True, True]
 

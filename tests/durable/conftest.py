@@ -1,10 +1,10 @@
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from samples.purchase import Purchase, Shop
 
 from placet.durable.workflow import entry_of
 from placet.testing import World, scenario
+from samples.purchase import Purchase, Shop
 
 
 class Market(World):

@@ -2,15 +2,14 @@
 
 import pytest
 import sqlalchemy as sa
-from samples.purchase import Purchase, Shop
 
+from durable.conftest import hire
 from placet.durable.workflow import entry_of
 from placet.runtime.settings import Settings
 from placet.store import course
 from placet.store import tables as t
 from placet.testing import QUICK, scenario
-
-from durable.conftest import hire
+from samples.purchase import Purchase, Shop
 
 LAPTOP = {"item": "laptop", "cents": 120_000}
 SHORT = Settings(patience=QUICK, policy={"purchase": {"review": "2s", "reminder": "1s", "escalation": "1s"}})

@@ -94,7 +94,7 @@ def _chains(log: list[Row], lines: list[Row], data: _Tables) -> Iterator[str]:
             yield f"audit: {chain} line {line['seq']} was changed"
         heads[chain] = known[chain, line["seq"]] = line
     for text in (entry for entry in log if entry["type"] == "text"):
-        said = known[text["chain"], text["seq"]]["detail"].get(text["field"])
+        said = known.get((text["chain"], text["seq"]), {"detail": {}})["detail"].get(text["field"])
         if said != {"digest": hashlib.sha256(f"{text['salt']}\0{text['text']}".encode()).hexdigest()}:
             yield f"audit: {text['chain']} line {text['seq']}: the text of {text['field']} was changed"
     last = GENESIS

@@ -22,6 +22,7 @@ POINTS = (
     "step-planned",
     "step-effected",
     "report-committed",
+    "mail-claimed",
 )
 
 pytestmark = pytest.mark.server

@@ -7,7 +7,7 @@ from catalogue import test_partner_approval as partners
 from placet.store import course
 from placet.testing import World
 
-WISH = {"commission_percent": 15, "term_months": 12}
+WISH = {"commission_percent": "15", "term_months": 12}
 AGAIN = {"documents": [{"name": "address", "reason": "Too old."}]}
 
 

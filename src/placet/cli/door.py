@@ -5,7 +5,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -22,6 +22,14 @@ class Refused(click.ClickException):
         lines = [f"{problem.get('detail') or problem.get('title')}{field} [{problem.get('code', 'error')}]"]
         lines += [f"  {fault['pointer']}: {fault['detail']}" for fault in problem.get("errors", ())]
         super().__init__(json.dumps(problem, indent=2) if as_json else "\n".join(lines))
+        self._as_json = as_json
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the words, or for scripts the problem as JSON and nothing else."""
+        if self._as_json:
+            click.echo(self.message, file=file, err=True)
+        else:
+            super().show(file)
 
 
 @dataclass
@@ -86,7 +94,8 @@ class Door:
         datadir = DataDir(self.data)
         token = self.token or datadir.admin_token(os.environ)[0]
         running = datadir.read_runtime()
-        return (str(running["url"]) if running else None), token
+        # A supervisor that was killed leaves its note behind.
+        return (str(running["url"]) if running and _is_alive(running.get("pid")) else None), token
 
     def _checked(self, answer: Any) -> Any:
         if answer.status_code >= 400:
@@ -129,6 +138,16 @@ class _inside:
 
     async def __aexit__(self, *error: object) -> None:
         self._store.close()
+
+
+def _is_alive(pid: Any) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, TypeError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def table(rows: list[dict[str, Any]], columns: list[tuple[str, str]], empty: str) -> str:

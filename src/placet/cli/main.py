@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,7 +20,26 @@ A first look:
 Without --url the commands work on the installation in --data, running or not, as its administrator."""
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Tells what people can mend in one sentence, and leaves the trace to our own mistakes."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            from placet.runtime.datadir import DataDirError
+            from placet.runtime.settings import SettingsError
+            from placet.store.engine import StoreUnavailable
+            from placet.store.schema import SchemaError
+
+            if isinstance(error, DataDirError | SettingsError | SchemaError | StoreUnavailable | OSError):
+                raise click.ClickException(str(error)) from error
+            raise
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 @click.option("--url", envvar="PLACET_URL", help="A running Placet, such as http://127.0.0.1:8400.")
 @click.option("--token", envvar="PLACET_TOKEN", help="Bearer token; better given as PLACET_TOKEN.")

@@ -43,12 +43,12 @@ def verify(door: Door, file: Path | None, witness: str | None) -> None:
 @click.pass_obj
 def export(door: Door, file: Path, case_id: str | None) -> None:
     """Write the audit log to FILE, one JSON object a line, for `placet verify` or any other checker."""
-    count = 0
+    if file.exists():
+        raise click.UsageError(f"{file} exists already; choose another name.")
+    lines = list(_from_store(door, case_id))
     with file.open("x", encoding="utf-8") as target:
-        for line in _from_store(door, case_id):
-            target.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
-            count += 1
-    door.show({"lines": count, "file": str(file)}, f"{count} lines in {file}")
+        target.writelines(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n" for line in lines)
+    door.show({"lines": len(lines), "file": str(file)}, f"{len(lines)} lines in {file}")
 
 
 @click.command()
@@ -108,11 +108,11 @@ def _from_store(door: Door, case_id: str | None = None) -> Iterator[dict[str, An
         raise click.UsageError(
             "Over --url, fetch an export first; verifying needs the log itself, not the server's word."
         )
-    if not door.data.is_dir():
+    settings = load(door.config, CATALOGUE)
+    if not door.data.is_dir() or (settings.database.url_env is None and not (door.data / "placet.db").exists()):
         raise click.UsageError(
             f"There is no installation in {door.data}; name one with --data, or give an export FILE."
         )
-    settings = load(door.config, CATALOGUE)
     store = Store(database_url(settings, DataDir(door.data), os.environ), House())
     try:
         yield from store.read_now(lambda tx: list(audit.export(tx, case_id)))

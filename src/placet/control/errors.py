@@ -40,6 +40,7 @@ CODES: dict[str, tuple[Kind, str]] = {
     "seats-taken": (Kind.CONFLICT, "Everybody needed has answered"),
     "case-paused": (Kind.CONFLICT, "Case paused"),
     "case-closed": (Kind.CONFLICT, "Case closed"),
+    "compensating": (Kind.CONFLICT, "Ending already"),
     "point-of-no-return": (Kind.CONFLICT, "Too late to cancel"),
     "stale-subject": (Kind.CONFLICT, "Changed since you looked"),
     "not-collecting": (Kind.CONFLICT, "No documents wanted now"),

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from pydantic import Field, model_validator
+
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.model import Durable
 from placet.domain.task import TaskSpec, Verdict
@@ -12,10 +14,16 @@ from placet.domain.task import TaskSpec, Verdict
 class Patience(Durable):
     """How long a step is tried before people are asked: frozen into the case when it opens. Seconds."""
 
-    attempt_seconds: float = 60
-    first_retry_seconds: float = 1
-    longest_retry_seconds: float = 60
-    attempts: int = 8
+    attempt_seconds: float = Field(default=60, gt=0, le=86_400)
+    first_retry_seconds: float = Field(default=1, gt=0, le=3600)
+    longest_retry_seconds: float = Field(default=60, gt=0, le=86_400)
+    attempts: int = Field(default=8, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _growing(self) -> "Patience":
+        if self.longest_retry_seconds < self.first_retry_seconds:
+            raise ValueError("longest_retry_seconds must not be less than first_retry_seconds")
+        return self
 
 
 class Opening(Durable):

@@ -21,13 +21,14 @@ class Step(Durable):
     """First argument of every effect activity.
 
     `case_id`, `name` and `ordinal` are the natural key: they survive retries, worker crashes and an operator's
-    reset of the workflow. An undo carries the name of the step it takes back in `undoes`, with the same ordinal.
+    reset of the workflow. An undo is a step of its own, and carries the name and ordinal of the one it takes back.
     """
 
     case_id: str
     name: str
     ordinal: int = 1
     undoes: str | None = None
+    undoes_ordinal: int = 1
     final: bool = False
 
     @property
@@ -38,4 +39,4 @@ class Step(Durable):
     @property
     def undone_key(self) -> str:
         """Idempotency key of the step that this undo takes back."""
-        return f"{self.case_id}/{self.undoes}/{self.ordinal}"
+        return f"{self.case_id}/{self.undoes}/{self.undoes_ordinal}"

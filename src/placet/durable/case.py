@@ -17,7 +17,7 @@ from placet.domain.task import ANY, APPROVE, REFUSE, Outcome, Reason, RungAction
 from placet.durable.course import Course
 from placet.durable.endings import Refused
 from placet.durable.names import slug
-from placet.durable.saga import Effect
+from placet.durable.saga import NOT_SKIPPABLE, Effect
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -55,14 +55,14 @@ class Case(Course):
         argument: Argument,
         *,
         undo: Callable[[Any, Step, Argument], Awaitable[Any]] | None = None,
-        instead: Result | None = None,
+        instead: Result = NOT_SKIPPABLE,
         final: bool = False,
     ) -> Result:
         """Run an activity as a step of this case.
 
-        `undo` takes the same argument and is owed from now on. `instead` is the result to go on with when the step
-        has failed for good and a coordinator skips it; without it, skipping is not offered. `final` is a point of
-        no return: from here the case cannot be cancelled.
+        `undo` takes the same argument and is owed from now on, also when the step fails: it may have taken effect.
+        `instead` is the result to go on with when the step has failed for good and a coordinator skips it; without it,
+        skipping is not offered. `final` is a point of no return: from here the case cannot be cancelled.
         """
         self._state = "running"
         return await self._saga.step(do, argument, undo, instead, final)

@@ -5,9 +5,9 @@ rules live in the database's transaction; a wake-up that is doubled, late, forge
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel
 from temporalio import workflow
@@ -22,7 +22,10 @@ from placet.durable.names import slug
 from placet.durable.records import Records, StepDecision
 from placet.durable.saga import ABANDON, Saga
 
+Result = TypeVar("Result")
+
 WAKE = "wake"
+COMPENSATING = "compensating"
 SIGNAL_BYTES = 32_000
 SIGNALS_KEPT = 100
 CONTINUE = Outcome(name="continue", label="Go on from here")
@@ -40,9 +43,9 @@ class Course:
     opening: Opening
 
     def __init__(self) -> None:
-        self._woken = False
+        self._wakes = 0
         self._signals: list[SignalNote] = []
-        self._timer: asyncio.Task[None] | None = None
+        self._passed: list[asyncio.Task[None]] = []
         self._seen = 0
         self._state = "starting"
         self._waiting_for = ""
@@ -63,24 +66,31 @@ class Course:
 
     async def hold(self) -> None:
         """Wait here while the case is paused; raises `Cancelled` once it is cancelled."""
-        while (await self._report(None)).direction is Direction.PAUSED:
-            await self._sleep(None)
+        await self._through_pauses(None)
 
-    async def decided(self, spec: TaskSpec) -> Verdict:
+    async def decided(self, spec: TaskSpec, withdraw_others: bool = False) -> Verdict:
+        """Open this decision, or find it open, and wait for its verdict."""
         ordinal = self._ordinals[spec.name] = self._ordinals.get(spec.name, 0) + 1
         ask = Ask(spec=spec, ordinal=ordinal)
-        if self._state != "compensating":
+        if self._state != COMPENSATING:
             self._state = "waiting"
         self._waiting_for = spec.title
         while True:
-            reply = await self._report(ask)
+            wakes = self._wakes
+            reply = await self._report(ask, withdraw_others=withdraw_others)
             if reply.verdict is not None:
                 self._waiting_for = ""
                 return reply.verdict
-            await self._sleep(reply.next_in)
+            await self._sleep(reply.next_in, wakes)
 
-    async def _report(self, ask: Ask | None, closing: Closing | None = None) -> Reply:
-        self._woken = False
+    async def _through_pauses(self, closing: Closing | None) -> None:
+        while True:
+            wakes = self._wakes
+            if (await self._report(None, closing)).direction is not Direction.PAUSED:
+                return
+            await self._sleep(None, wakes)
+
+    async def _report(self, ask: Ask | None, closing: Closing | None = None, withdraw_others: bool = False) -> Reply:
         signals, self._signals = tuple(self._signals), []
         told = Report(
             case_id=self.opening.case_id,
@@ -90,6 +100,7 @@ class Course:
             ask=ask,
             signals=signals,
             closing=closing,
+            withdraw_others=withdraw_others,
         )
         while True:
             reply = await workflow.execute_local_activity_method(
@@ -111,45 +122,31 @@ class Course:
 
     async def _after_restore(self, why: str) -> None:
         """The database knows less than this case: people decide whether it may go on."""
-        name = "attention-restored-database"
-        ordinal = self._ordinals[name] = self._ordinals.get(name, 0) + 1
         spec = TaskSpec(
-            name=name,
+            name="attention-restored-database",
             title="The database is older than this case",
             instructions=f"{why} Steps and answers after the copy are missing from it; the case itself has them.",
             to=(Role(name=COORDINATOR), Role(name=ADMIN)),
-            outcomes=(CONTINUE, ABANDON),
+            # A case that is ending already can only go on with that.
+            outcomes=(CONTINUE,) if self._state == COMPENSATING else (CONTINUE, ABANDON),
             attention=True,
         )
-        told = Report(
-            case_id=self.opening.case_id,
-            run_id=workflow.info().run_id,
-            seen=self._seen,
-            state=self._state,
-            ask=Ask(spec=spec, ordinal=ordinal),
-            withdraw_others=True,
-        )
-        while True:
-            self._woken = False
-            reply = await workflow.execute_local_activity_method(
-                Records.report, told, start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT
-            )
-            self._seen = max(self._seen, reply.progress)
-            if reply.verdict is not None:
-                if reply.verdict.outcome == ABANDON.name:
-                    raise Cancelled(f"{why} The case was given up.", reply.verdict.by)
-                return
-            await self._sleep(reply.next_in)
+        state, waiting_for = self._state, self._waiting_for
+        verdict = await self.decided(spec, withdraw_others=True)
+        self._state, self._waiting_for = state, waiting_for
+        if verdict.outcome == ABANDON.name:
+            raise Cancelled(f"{why} The case was given up.", verdict.by)
 
-    async def _sleep(self, seconds: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        timer = self._timer = asyncio.create_task(asyncio.sleep(seconds)) if seconds is not None else None
-        # The timer outlives the last wait on purpose: cancelling it would cost one more event of history.
-        await workflow.wait_condition(
-            lambda: self._woken or bool(self._signals) or (timer is not None and timer.done())
-        )
+    async def _sleep(self, seconds: float | None, wakes: int) -> None:
+        """Sleep until woken after `wakes` wake-ups had been seen, or until the clock must act."""
+        for passed in self._passed:
+            passed.cancel()
+        self._passed.clear()
+        timer = asyncio.create_task(asyncio.sleep(seconds)) if seconds is not None else None
+        await workflow.wait_condition(lambda: self._wakes != wakes or (timer is not None and timer.done()))
+        if timer is not None:
+            # Cancelled at the next sleep, and never if there is none: it would cost one more event of history.
+            self._passed.append(timer)
 
     # The course from opening to closing.
 
@@ -160,34 +157,31 @@ class Course:
         request = self.request_type.model_validate(opening.request)
         self.policy = self.policy_type.model_validate(opening.policy)
         try:
-            outcome = await self.run(request)
-            closing = Closing(state="completed", outcome=outcome.model_dump(mode="json"), summary=self.summary(outcome))
+            try:
+                outcome = await self.run(request)
+                done = outcome.model_dump(mode="json")
+                closing = Closing(state="completed", outcome=done, summary=self.summary(outcome))
+                await _surely(self._through_pauses(closing))
+            except Ending as ending:
+                closing = await _surely(self._unwound(ending))
+            except BaseException as error:
+                if not is_cancelled_exception(error):
+                    # A fault in the code, or a run that another has replaced, ends no case.
+                    raise
+                stopped = Cancelled("The workflow was cancelled by an operator.", ("operator",))
+                closing = await _surely(self._unwound(stopped))
         except Superseded:
             return {"status": "superseded"}
-        except Ending as ending:
-            closing = await self._unwound(ending)
-        except BaseException as error:
-            if not is_cancelled_exception(error):
-                # A fault in the code fails the task, not the case: it goes on where it was once the code is mended.
-                raise
-            stopped = Cancelled("The workflow was cancelled by an operator.", ("operator",))
-            # A shield: compensation runs to its end whatever else is asked of the workflow.
-            closing = await asyncio.shield(asyncio.create_task(self._unwound(stopped)))
-        try:
-            await asyncio.shield(asyncio.create_task(self._closed(closing)))
-        except Superseded:
-            return {"status": "superseded"}
+        self._state = closing.state
         return closing.outcome
 
     async def _unwound(self, ending: Ending) -> Closing:
-        self._state = "compensating"
+        self._state = COMPENSATING
+        await self._through_pauses(None)
         await self._saga.compensate()
-        outcome = self.early_outcome(ending)
-        return Closing(state=ending.state, outcome=outcome, summary=ending.why)
-
-    async def _closed(self, closing: Closing) -> None:
+        closing = Closing(state=ending.state, outcome=self.early_outcome(ending), summary=ending.why)
         await self._report(None, closing)
-        self._state = closing.state
+        return closing
 
     async def run(self, request: Any) -> BaseModel:
         """The story; written by the catalogue."""
@@ -206,9 +200,8 @@ class Course:
     @workflow.signal(dynamic=True)
     def _receive(self, name: str, args: Sequence[RawValue]) -> None:
         """Every signal, whatever its name and arguments: raw values cannot fail to decode and wedge the case."""
-        if name == WAKE:
-            self._woken = True
-        elif len(self._signals) < SIGNALS_KEPT:
+        self._wakes += 1
+        if name != WAKE and len(self._signals) < SIGNALS_KEPT:
             self._signals.append(SignalNote(name=name[:100], payload=_text(args)))
 
     @workflow.query(name="get_status")
@@ -223,6 +216,17 @@ class Course:
             "waiting_for": self._waiting_for,
             **self._facts,
         }
+
+
+async def _surely(work: Coroutine[Any, Any, Result]) -> Result:
+    """Let the work come to its end, whatever is asked of the workflow meanwhile."""
+    task = asyncio.create_task(work)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.done():
+                return task.result()
 
 
 def _text(args: Sequence[RawValue]) -> str | None:

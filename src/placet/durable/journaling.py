@@ -1,7 +1,8 @@
 """Around every effect activity: intent before it, result after it, and the same result for the same step."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pydantic_core import to_jsonable_python
 from temporalio.exceptions import ApplicationError
@@ -10,7 +11,11 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from placet.domain.course import Direction
 from placet.domain.step import Step, StepState
 from placet.store import crash, journal
-from placet.store.engine import Store
+from placet.store.engine import Store, StoreUnavailable, Tx
+
+Result = TypeVar("Result")
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 
 HELD = "placet.case-held"
 """Error type of a step that must not start now: the case is paused, cancelled or unknown."""
@@ -34,7 +39,7 @@ class _Journaled(ActivityInboundInterceptor):
         if not isinstance(step, Step):
             return await super().execute_activity(input)
         argument = to_jsonable_python(list(input.args[1:]))
-        planned = await self._store.write(lambda tx: journal.plan(tx, step, argument))
+        planned = await self._written(lambda tx: journal.plan(tx, step, argument))
         if planned.direction is not Direction.GO:
             raise ApplicationError(f"The case is {planned.direction}.", type=HELD, non_retryable=True)
         if planned.done:
@@ -49,9 +54,19 @@ class _Journaled(ActivityInboundInterceptor):
             permanent = isinstance(error, ApplicationError) and error.non_retryable
             state = StepState.FAILED if permanent else StepState.UNKNOWN
             words = f"{type(error).__name__}: {error}"[:2000]
-            await self._store.write(lambda tx: journal.finish(tx, step, state, error=words))
+            await self._written(lambda tx: journal.finish(tx, step, state, error=words))
             raise
         crash.reach("step-effected")
         stored = to_jsonable_python(result)
-        await self._store.write(lambda tx: journal.finish(tx, step, StepState.DONE, stored))
+        await self._written(lambda tx: journal.finish(tx, step, StepState.DONE, stored))
         return result
+
+    async def _written(self, fn: Callable[[Tx], Result]) -> Result:
+        """Write, waiting for a database that is away: its absence is no failure of the step."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return await self._store.write(fn)
+            except StoreUnavailable:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

@@ -29,6 +29,8 @@ SKIP = Outcome(name="skip", label="Go on without it")
 ABANDON = Outcome(name="abandon", label="Give up and take back what was done", favourable=False)
 BY_HAND = Outcome(name="handled", label="It has been handled by hand")
 
+NOT_SKIPPABLE: Any = object()
+
 
 @dataclass(frozen=True)
 class Undo:
@@ -50,32 +52,53 @@ class Saga:
         do: Effect[Argument, Result],
         argument: Argument,
         undo: Callable[[Any, Step, Argument], Awaitable[Any]] | None,
-        instead: Result | None,
+        instead: Any,
         final: bool,
     ) -> Result:
         name = activity_name(do)
-        ordinal = self._ordinals[name] = self._ordinals.get(name, 0) + 1
+        ordinal = self._next(name)
         step = Step(case_id=self._case.opening.case_id, name=name, ordinal=ordinal, final=final)
         if undo is not None:
             # Registered first: a step that reports failure may still have taken effect.
-            back = Step(case_id=step.case_id, name=activity_name(undo), ordinal=ordinal, undoes=name)
-            self._owed.append(Undo(undo, back, argument))
+            back = activity_name(undo)
+            self._owed.append(
+                Undo(
+                    undo,
+                    Step(
+                        case_id=step.case_id,
+                        name=back,
+                        ordinal=self._next(back),
+                        undoes=name,
+                        undoes_ordinal=ordinal,
+                    ),
+                    argument,
+                )
+            )
         while True:
             try:
-                return await self._call(do, step, argument)
+                result = await self._call(do, step, argument)
+                if workflow.cancellation_reason() is not None:
+                    # The step was let finish; what was asked of the workflow meanwhile holds now.
+                    raise asyncio.CancelledError
+                return result
             except ActivityError as error:
                 if _held(error):
                     await self._case.hold()
                     continue
                 if workflow.cancellation_reason() is not None:
                     raise asyncio.CancelledError from error
-                choices = (RETRY, SKIP, ABANDON) if instead is not None else (RETRY, ABANDON)
+                choices = (RETRY, ABANDON) if instead is NOT_SKIPPABLE else (RETRY, SKIP, ABANDON)
                 verdict = await self._case.attention(name, _attention(f"“{name}” failed", error, choices))
-                if verdict.outcome == SKIP.name and instead is not None:
+                if verdict.outcome == SKIP.name:
                     await self._case.mark(StepDecision(step=step, state=StepState.SKIPPED, by=_by(verdict.by)))
-                    return instead
+                    skipped: Result = instead
+                    return skipped
                 if verdict.outcome == ABANDON.name:
                     raise Abandoned(f"“{name}” failed and was given up: {_cause(error)}", verdict.by) from error
+
+    def _next(self, name: str) -> int:
+        ordinal = self._ordinals[name] = self._ordinals.get(name, 0) + 1
+        return ordinal
 
     async def compensate(self) -> None:
         """Take back everything owed, newest first. One that fails does not stop the others; then people are asked."""
@@ -109,6 +132,8 @@ class Saga:
             do,
             args=[step, argument],
             start_to_close_timeout=timedelta(seconds=patience.attempt_seconds),
+            # An undo must not overtake the step that it takes back.
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             retry_policy=RetryPolicy(
                 initial_interval=timedelta(seconds=patience.first_retry_seconds),
                 maximum_interval=timedelta(seconds=patience.longest_retry_seconds),

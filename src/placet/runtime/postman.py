@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from placet.connectors.mail.port import DeliveryStatus, Mail, MailRefused, MailTransport, MailUnavailable
+from placet.store import crash
 from placet.store import tables as t
 from placet.store.engine import Store, StoreUnavailable, Tx
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 12
+GIVE_UP_AFTER = timedelta(days=5)
 MARGIN = timedelta(seconds=5)
 
 
@@ -51,6 +52,7 @@ class Postman:
             row = await self._store.write(lambda tx: _claim(tx, self._transport.longest))
             if row is None:
                 return taken
+            crash.reach("mail-claimed")
             await self._deliver(row)
         return limit
 
@@ -79,13 +81,17 @@ class Postman:
             await self._mark(row, state="stored" if stored else "sent", error=None)
 
     async def _again(self, row: dict[str, Any], error: str) -> None:
-        if row["attempts"] + 1 >= ATTEMPTS:
-            await self._mark(row, state="refused", error=f"given up after {ATTEMPTS} attempts: {error}")
-            return
-        wait = timedelta(seconds=min(2 ** row["attempts"], 3600))
-        await self._store.write(
-            lambda tx: _set(tx, row["id"], state="queued", error=error[:500], next_at=tx.read_clock() + wait)
-        )
+        """Try again later, at growing intervals; a mail that could not leave for days is given up, and shows it."""
+        wait = timedelta(seconds=min(2 ** min(row["attempts"], 12), 3600))
+
+        def later(tx: Tx) -> None:
+            now = tx.read_clock()
+            if now - row["created_at"] > GIVE_UP_AFTER:
+                _set(tx, row["id"], state="refused", error=f"given up after {GIVE_UP_AFTER.days} days: {error}"[:500])
+            else:
+                _set(tx, row["id"], state="queued", error=error[:500], next_at=now + wait)
+
+        await self._store.write(later)
 
     async def _mark(self, row: dict[str, Any], state: str, error: str | None) -> None:
         await self._store.write(lambda tx: _set(tx, row["id"], state=state, error=error, sent_at=tx.read_clock()))

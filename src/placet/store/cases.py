@@ -135,6 +135,7 @@ def create(
         "clock": now,
         "paused_at": None,
         "paused_us": 0,
+        "compensating": False,
         "cancelled_by": None,
         "cancel_reason": None,
         "final_step": None,

@@ -51,11 +51,13 @@ def _reported(case: LockedCase, told: Report) -> Reply:
         )
     case["progress"] += 1
     reply = Reply(progress=case["progress"])
-    if told.closing is not None:
+    # What ends early is being taken back already; what completes must still hear a pause or a cancel that counted.
+    compensating = told.state == CaseState.COMPENSATING
+    if compensating:
+        case["compensating"] = True
+    if told.closing is not None and (compensating or not (case["cancelled_by"] or case.paused)):
         _close(case, told.closing)
         return reply
-    # An abandoned case that compensates may still have to ask people about an undo that failed.
-    compensating = told.state == CaseState.COMPENSATING
     if case["cancelled_by"] is not None and not compensating:
         return reply.model_copy(
             update={"direction": Direction.CANCELLED, "why": case["cancel_reason"] or "", "by": case["cancelled_by"]}
@@ -204,6 +206,9 @@ def cancel(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCo
             return _refused(case, person, "case.cancel", why)
         if case["cancelled_by"] is not None:
             return Counted()
+        if case["compensating"]:
+            why = Refusal(code="compensating", detail="The case is ending already, and takes back what it did.")
+            return _refused(case, person, "case.cancel", why)
         if case["final_step"] is not None:
             why = Refusal(
                 code="point-of-no-return",

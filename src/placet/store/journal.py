@@ -45,6 +45,9 @@ def _planned(case: LockedCase, step: Step, argument: Any) -> Planned:
     row = tx.conn.execute(_ROW, _of(step)).one_or_none()
     if row is not None and row.state in (StepState.DONE, StepState.COMPENSATED):
         return Planned(done=True, result=row.result)
+    if step.undoes is not None and tx.conn.execute(_ROW, _of(_undone(step))).one_or_none() is None:
+        # The step never began, and no longer can: there is nothing to take back.
+        return Planned(done=True)
     if step.undoes is None:
         if case["cancelled_by"] is not None:
             return Planned(direction=Direction.CANCELLED)
@@ -84,9 +87,9 @@ def finish(tx: Tx, step: Step, state: StepState, result: Any = None, error: str 
         if state is StepState.DONE:
             detail["result"] = digest(result)
         if step.undoes is not None and state is StepState.DONE:
-            undone = step.model_copy(update={"name": step.undoes, "undoes": None})
-            tx.conn.execute(_SAVE, _of(undone) | {"state": StepState.COMPENSATED})
-            case.audit("placet", "step.compensated", {**detail, "step": step.undoes, "by": step.name})
+            tx.conn.execute(_SAVE, _of(_undone(step)) | {"state": StepState.COMPENSATED})
+            detail |= {"step": step.undoes, "ordinal": step.undoes_ordinal, "by": step.name}
+            case.audit("placet", "step.compensated", detail)
         else:
             failure = StepState.UNDO_FAILED if step.undoes is not None and state is StepState.FAILED else state
             case.audit("placet", f"step.{failure}", detail, error=error or "")
@@ -97,6 +100,11 @@ def mark(tx: Tx, step: Step, state: StepState, by: str) -> None:
     with locked(tx, step.case_id) as case:
         tx.conn.execute(_SAVE, _of(step) | {"state": state, "finished_at": tx.now})
         case.audit(by, f"step.{state}", {"step": step.name, "ordinal": step.ordinal})
+
+
+def _undone(step: Step) -> Step:
+    """The step that this undo takes back."""
+    return Step(case_id=step.case_id, name=step.undoes or "", ordinal=step.undoes_ordinal)
 
 
 def _of(step: Step) -> dict[str, Any]:

@@ -86,6 +86,7 @@ case = sa.Table(
     sa.Column("clock", Instant, nullable=False),
     sa.Column("paused_at", Instant),
     sa.Column("paused_us", sa.BigInteger, nullable=False, default=0, server_default="0"),
+    sa.Column("compensating", sa.Boolean, nullable=False, default=False),
     sa.Column("cancelled_by", sa.Text),
     sa.Column("cancel_reason", sa.Text),
     sa.Column("final_step", sa.Text),

@@ -49,6 +49,7 @@ class PartnerApproval(Case):
         )
         terms = partner.terms
         for version in range(1, policy.negotiation_rounds + 1):
+            more = version < policy.negotiation_rounds
             draft = partner.sheet(terms, version, self.today)
             sheet = await self.step(DraftingActivities.term_sheet, draft, undo=DraftingActivities.retract_term_sheet)
             offered = {"terms": terms, "term_sheet": sheet}
@@ -64,15 +65,15 @@ class PartnerApproval(Case):
             answer = await self.ask(
                 "Negotiation",
                 to=partner.contact,
-                outcomes=(ACCEPT, COUNTER, DECLINE),
+                outcomes=(ACCEPT, COUNTER, DECLINE) if more else (ACCEPT, DECLINE),
                 within=policy.partner_answer,
                 shows=offered,
-                form=CounterOffer,
-                form_on=(COUNTER.name,),
+                form=CounterOffer if more else None,
+                form_on=(COUNTER.name,) if more else (),
             )
             if answer.outcome == ACCEPT.name:
                 break
-            if answer.outcome != COUNTER.name or version == policy.negotiation_rounds:
+            if answer.outcome != COUNTER.name:
                 raise Refused("Negotiation", answer)
             terms = countered(terms, answer.data)
 

@@ -14,14 +14,15 @@ from placet.domain.model import Durable
 from placet.domain.people import External
 from placet.domain.span import Span
 
-Percent = Decimal
+# As text: a binary fraction has no two decimals.
+PERCENT = r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$"
 
 
 class Terms(Durable):
     """What is offered: commission in percent (two decimals), length in months, where."""
 
     territory: str = Field(min_length=1, max_length=200)
-    commission_percent: Percent = Field(ge=0, le=100, max_digits=5, decimal_places=2)
+    commission_percent: Decimal = Field(ge=0, le=100, max_digits=5, decimal_places=2)
     term_months: int = Field(ge=1, le=600)
     notes: str = Field(default="", max_length=2000)
 
@@ -29,7 +30,7 @@ class Terms(Durable):
 class CounterOffer(Durable):
     """What a partner asks for instead."""
 
-    commission_percent: float = Field(ge=0, le=100, title="Commission in percent", multiple_of=0.01)
+    commission_percent: str = Field(pattern=PERCENT, title="Commission in percent, such as 12.5")
     term_months: int = Field(ge=1, le=600, title="Length in months")
 
 
@@ -100,7 +101,7 @@ class PartnerApplication(Durable):
 def countered(terms: Terms, wish: dict[str, Any]) -> Terms:
     """The terms with what the partner asked for."""
     offer = CounterOffer.model_validate(wish)
-    percent = Decimal(str(offer.commission_percent)).quantize(Decimal("0.01"))
+    percent = Decimal(offer.commission_percent)
     return terms.model_copy(update={"commission_percent": percent, "term_months": offer.term_months})
 
 

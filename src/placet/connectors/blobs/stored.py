@@ -26,8 +26,11 @@ class StoredBlobs:
             }
             tx.insert_ignoring(document, row)
 
+        known = select(document.c.hash).where(document.c.hash == key)
         try:
-            await self._store.write(insert)
+            # Content that is there already does not go through the one writer again.
+            if await self._store.read(lambda tx: tx.conn.execute(known).first()) is None:
+                await self._store.write(insert)
         except StoreUnavailable as error:
             raise BlobsUnavailable(str(error)) from error
         return key

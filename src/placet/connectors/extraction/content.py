@@ -10,6 +10,7 @@ MEGABYTE = 1024 * 1024
 MAX_BYTES = 30 * MEGABYTE
 OLE_CONTAINER = bytes.fromhex("d0cf11e0a1b11ae1")
 GUESSED = "The text is not in UTF-8; some of its characters may be shown wrongly."
+DAMAGED = "The document is damaged and cannot be read. Ask for it again."
 TOO_HARD = "Reading the document takes more memory or time than allowed. Ask for it as a plain PDF."
 
 

@@ -7,6 +7,7 @@ installation; afterwards it is the fault of the document.
 
 import io
 import json
+import os
 import resource
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from placet.connectors.extraction.content import (
+    DAMAGED,
     MEGABYTE,
     OFFICE,
     PICTURES,
@@ -34,7 +36,6 @@ MAX_CHARACTERS = 5_000_000
 SCAN_COVERS = 0.5
 STAMP_CHARACTERS = 50
 FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "os.remove", "os.rename")
-DAMAGED = "The document is damaged and cannot be read. Ask for it again."
 EMPTY: dict[str, Any] = {
     "text": "",
     "engine": "",
@@ -213,7 +214,8 @@ def allow_only_reading() -> None:
     """From now on, for good: documents can name addresses and commands, and no parser needs either."""
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
-        if event.startswith(FORBIDDEN):
+        writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        if writes or event.startswith(FORBIDDEN):
             raise PermissionError(f"A parser must not use {event}.")
 
     sys.addaudithook(refuse)

@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("clock", Instant(), nullable=False),
         sa.Column("paused_at", Instant(), nullable=True),
         sa.Column("paused_us", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("compensating", sa.Boolean(), nullable=False),
         sa.Column("cancelled_by", sa.Text(), nullable=True),
         sa.Column("cancel_reason", sa.Text(), nullable=True),
         sa.Column("final_step", sa.Text(), nullable=True),
