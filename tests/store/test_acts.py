@@ -285,3 +285,9 @@ def test_a_seat_is_not_passed_to_somebody_who_has_one_of_their_own(scene: Scene)
     assert code(scene.act("delegate", "olga", "omar")) == "unfit-person"
     assert code(scene.act("delegate", "olga", "otto")) == "counted"
     assert code(scene.answer("otto")) == code(scene.answer("omar")) == "counted"
+
+
+def test_whoever_is_excluded_cannot_come_in_by_another_door(scene: Scene) -> None:
+    scene.ask(External(name="Olga", email="Olga@Example.org"), excluded={"olga": "you asked for it"})
+    scene.know("ext:olga@example.org")
+    assert code(scene.answer("ext:olga@example.org")) == "excluded"

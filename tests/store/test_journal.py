@@ -73,7 +73,13 @@ def test_a_finished_undo_marks_its_step_as_compensated(scene: Scene) -> None:
     assert plan(scene, REFUND).done
 
 
+def test_an_undo_of_a_step_that_never_began_is_done_without_effect(scene: Scene) -> None:
+    assert plan(scene, REFUND).done
+    assert scene.rows(sa.select(t.step)) == []
+
+
 def test_an_undo_that_failed_says_so_in_the_log(scene: Scene) -> None:
+    plan(scene, PAY)
     plan(scene, REFUND)
     finish(scene, REFUND, StepState.FAILED, error="bank closed")
     assert scene.lines()[-1] == "step.undo-failed"

@@ -150,6 +150,17 @@ def _is_alive(pid: Any) -> bool:
     return True
 
 
+def _alive(pid: int) -> bool:
+    """Whether the supervisor that wrote its address is still there; after a kill its file is left behind."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def table(rows: list[dict[str, Any]], columns: list[tuple[str, str]], empty: str) -> str:
     """Rows as aligned columns: `columns` are (key, heading)."""
     if not rows:

@@ -91,14 +91,20 @@ def restore(datadir: DataDir, archive_file: Path, keep_engine: bool = False) -> 
 def _new_epoch(datadir: DataDir, manifest: dict[str, Any]) -> int:
     store = Store(f"sqlite:///{datadir.app_db}", House())
 
+    copied_from = datetime.fromisoformat(manifest["made_at"])
+
     def bump(tx: Tx) -> int:
         found = tx.conn.execute(sa.select(t.meta.c.value).where(t.meta.c.key == "epoch")).scalar_one_or_none()
         epoch = int(found or 1) + 1
         tx.conn.execute(t.meta.delete().where(t.meta.c.key == "epoch"))
         tx.conn.execute(t.meta.insert().values(key="epoch", value=str(epoch)))
-        for case_id in tx.conn.execute(sa.select(t.case.c.id).where(t.case.c.is_open)).scalars().all():
+        for row in tx.conn.execute(sa.select(t.case.c.id, t.case.c.opened_at).where(t.case.c.is_open)).all():
             # Each workflow looks at once, and one that is ahead of this copy says so.
-            outbox.put(tx, case_id, "wake")
+            outbox.put(tx, row.id, "wake")
+            if row.opened_at >= copied_from:
+                # The engine was copied first and may not know it: it is started again, its steps done stay done.
+                tx.conn.execute(t.case.update().where(t.case.c.id == row.id).values(progress=0, run_id=None))
+                outbox.put(tx, row.id, "start")
         append(tx, REGISTRY, SYSTEM, "database.restored", {"epoch": epoch, "made_at": manifest["made_at"]})
         take_checkpoint(tx)
         return epoch

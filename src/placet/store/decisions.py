@@ -133,10 +133,11 @@ def open_task(case: LockedCase, spec: TaskSpec, ordinal: int, calendar: Business
     tx.conn.execute(_INSERT, row)
     decision = LockedDecision(case, row)
     add_candidates(decision, spec.to, via="asked")
-    if spec.excluded:
+    barred = {**spec.excluded, **_under_another_address(tx, spec)}
+    if barred:
         rows = [
             {"decision_id": found, "person_id": person, "kind": SEPARATION, "reason": reason}
-            for person, reason in sorted(spec.excluded.items())
+            for person, reason in sorted(barred.items())
         ]
         tx.conn.execute(t.exclusion.insert(), rows)
     case.audit(
@@ -154,6 +155,16 @@ def open_task(case: LockedCase, spec: TaskSpec, ordinal: int, calendar: Business
     )
     notices.asked(decision, spec.to)
     return decision
+
+
+def _under_another_address(tx: Tx, spec: TaskSpec) -> dict[str, str]:
+    """People outside whose address is that of somebody who is excluded: the same person at another door."""
+    outside = {who.email.strip().lower(): who.person for who in spec.to if isinstance(who, External)}
+    if not outside or not spec.excluded:
+        return {}
+    p = t.person.c
+    same = sa.select(p.id, p.email).where(p.id.in_(sorted(spec.excluded)), sa.func.lower(p.email).in_(sorted(outside)))
+    return {outside[row.email.lower()]: spec.excluded[row.id] for row in tx.conn.execute(same)}
 
 
 def add_candidates(decision: LockedDecision, to: Iterable[Audience], via: str) -> None:
