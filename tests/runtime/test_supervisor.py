@@ -212,6 +212,31 @@ async def test_a_child_that_never_becomes_ready_stops_everything_and_shows_its_l
     assert not any(status.child == "never" for status in seen)
 
 
+async def test_a_child_that_has_served_once_is_never_given_up(tmp_path: Path) -> None:
+    seen: list[Status] = []
+    starts = tmp_path / "starts"
+    starts.write_text("")
+    # Serves at its first start, then ends at once nine times, then serves again.
+    moody = f"""
+import sys
+with open({str(starts)!r}, "a") as file:
+    file.write("x")
+if 1 < len(open({str(starts)!r}).read()) < 11:
+    sys.exit("not now")
+{STAYS}"""
+    supervisor = Supervisor([child(tmp_path, "good"), child(tmp_path, "moody", moody)], tmp_path, seen.append, QUICK)
+    async with running(supervisor):
+        await until(lambda: is_ready(seen, "moody"))
+        other = pid_of(tmp_path, "good")
+        first = pid_of(tmp_path, "moody")
+        (tmp_path / "moody.pid").unlink()
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: sum(s.child == "moody" and s.state is ChildState.READY for s in seen) == 2)
+        assert alive(other)
+    assert len(starts.read_text()) == 11
+    assert not any(status.state is ChildState.GIVEN_UP for status in seen)
+
+
 async def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
     seen: list[Status] = []
 

@@ -172,7 +172,8 @@ class Supervisor:
             problem = await self._run_once(kept)
             if self._stopping.is_set():
                 return
-            failed_starts = failed_starts + 1 if problem else 0
+            # What has served once is wanted back, however long that takes: the others go on serving people meanwhile.
+            failed_starts = failed_starts + 1 if problem and not kept.first_ready.is_set() else 0
             if failed_starts == FAILED_STARTS:
                 lines = last_lines(self._log_path(kept.child))
                 self._give_up(kept, f"{problem}, {FAILED_STARTS} times in a row.\n{lines}")

@@ -30,7 +30,7 @@ from placet.store.decisions import (
     settle,
 )
 from placet.store.engine import Tx
-from placet.store.sight import is_candidate, visible_cases
+from placet.store.sight import is_candidate, sees_case
 
 MAX_COMMENT = 8000
 
@@ -59,7 +59,7 @@ def _asked(person: Person) -> sa.Select[tuple[int]]:
 @lru_cache(maxsize=1024)
 def _seen_by(person: Person) -> sa.Select[tuple[str]]:
     seen = sa.select(_d.id).join_from(t.decision, t.case, t.case.c.id == _d.case_id)
-    return seen.where(_d.id == _OF_TASK, visible_cases(person))
+    return seen.where(_d.id == _OF_TASK, sees_case(person))
 
 
 class Answer(Durable):

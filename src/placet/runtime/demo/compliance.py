@@ -7,14 +7,13 @@ from typing import Any
 
 from placet.runtime.demo.stage import DemoFailed, Stage
 
-WINDOW = "60s"
+WINDOW = "40s"
 PDF, DOCX = "application/pdf", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 # The name is one of the built-in sample list, whose entries are invented.
 VIKTOR: dict[str, Any] = {
     "customer_id": "v-morozenko",
     "name": "Victor Morozenko",
-    "birth_date": "1987-09-21",
     "countries": ["RU"],
     "contact_name": "Victor Morozenko",
     "contact_email": "victor@customer.example",
@@ -49,7 +48,7 @@ async def play_compliance(stage: Stage) -> None:
     )
     await stage.send_form(link, email, {"outcome": "submit", "comment": "Here it is."})
     await _read(stage, case_id)
-    await stage.answer("omar", case_id, "approve", "Another person: born 1987, not 1961.")
+    await stage.answer("omar", case_id, "approve", "Another person: the passport says born in 1987.")
     ended = await stage.closed("omar", case_id)
     stage.say(f"  → {ended['state']}: {ended['outcome']}")
     if (ended["outcome"].get("status"), ended["outcome"].get("rounds")) != ("APPROVED", 2):
@@ -60,7 +59,7 @@ async def play_compliance(stage: Stage) -> None:
 async def check_escalated(stage: Stage, case_id: str) -> None:
     """The silent customer's case ends with its window."""
     stage.say(f"\nThe silent customer ({case_id}): waiting for the end of the window …")
-    ended = await stage.closed("omar", case_id)
+    ended = await stage.closed("cora", case_id)
     stage.say(f"  → {ended['state']}: {ended['outcome']}")
     if ended["outcome"].get("status") != "ESCALATED":
         raise DemoFailed(f"{case_id} should have been escalated")
@@ -88,7 +87,7 @@ async def _read(stage: Stage, case_id: str) -> None:
     for text in shown["documents"]:
         read = text["preview"].replace("\n", " ")[:70] or text["note"]
         stage.say(f"  omar reads {text['document']['filename']} ({text['engine'] or text['refused']}): {read}")
-    hits = shown["screening"]["hits"] + shown["screening"]["set_aside"]
+    hits = shown["screening"]["hits"]
     for hit in hits[:2]:
         stage.say(
             f"  screening: {hit['caption']}, {hit['score']} points, {hit['list_name']}: {'; '.join(hit['why'])[:150]}"

@@ -20,8 +20,8 @@ PEOPLE = ("ada", "marta", "leo", "eva", "cora", "kofi", "omar")
 # So that a silent customer runs into the end of the window while one watches.
 SETTINGS = f"""[policy.compliance-case]
 window = "{WINDOW}"
-submission = "15s"
-reminder = "10s"
+submission = "10s"
+reminder = "5s"
 """
 
 
