@@ -3,8 +3,9 @@
 import asyncio
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, BinaryIO, NoReturn, Protocol
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -72,7 +73,8 @@ class SentFile(Protocol):
     @property
     def content_type(self) -> str | None: ...
 
-    async def read(self, size: int = -1) -> bytes: ...
+    @property
+    def file(self) -> BinaryIO: ...
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class Documents:
         self._blobs = blobs
         self._scanner = scanner
         self._turn = asyncio.Semaphore(AT_ONCE)
+        # Threads of its own, and few: every thread that has read a large file keeps memory back for the next one.
+        self._readers = ThreadPoolExecutor(AT_ONCE, "placet-documents")
 
     async def get(self, person: Person, case_id: str, content_hash: str) -> Document:
         """A document that was given to the case, or that a task of it shows or a step of it made."""
@@ -182,27 +186,32 @@ class Documents:
         """Look into every file before the first one is stored."""
         checked: list[tuple[Stored, bytes]] = []
         for sending in sent:
-            # Known without reading it; and a read of known size takes no more memory than that.
-            size = sending.file.size or 0
-            try:
-                check_size(size, self.most_bytes)
-            except Unfit as why:
-                await self._refuse(person, case_id, Refusal(code=why.code, detail=why.detail, field="file"))
-            content = await sending.file.read(size)
-            given = sending.file.filename or ""
-            said = sending.file.content_type
-            judged = await asyncio.to_thread(inspect, content, given, said, self.most_bytes, self._scanner)
+            judged = await asyncio.get_running_loop().run_in_executor(self._readers, self._judged, sending)
             if isinstance(judged, Refusal):
                 await self._refuse(person, case_id, judged)
-            hash = await asyncio.to_thread(content_hash, content)
-            known = {"filename": judged.filename, "media_type": judged.media_type, "size": len(content)}
-            checked.append((Stored(name=sending.name, hash=hash, **known), content))
+            checked.append(judged)
         for stored, content in checked:
             try:
                 await self._blobs.put(content, stored.media_type)
             except BlobsUnavailable as error:
                 raise Problem("unavailable", f"{error} Nothing was kept; try again in a moment.") from error
         return tuple(stored for stored, _ in checked)
+
+    def _judged(self, sending: Sending) -> tuple[Stored, bytes] | Refusal:
+        """Read and judge one file; what is known to be too large is not read."""
+        file = sending.file
+        size = file.size or 0
+        try:
+            check_size(size, self.most_bytes)
+        except Unfit as why:
+            return Refusal(code=why.code, detail=why.detail, field="file")
+        # A read of known size takes no more memory than that.
+        content = file.file.read(size)
+        found = inspect(content, file.filename or "", file.content_type, self.most_bytes, self._scanner)
+        if isinstance(found, Refusal):
+            return found
+        known = {"filename": found.filename, "media_type": found.media_type, "size": len(content)}
+        return Stored(name=sending.name, hash=content_hash(content), **known), content
 
     async def _refuse(self, person: Person, case_id: str, why: Refusal) -> NoReturn:
         def act(tx: Tx, present: Person) -> Done | Problem:
