@@ -63,6 +63,7 @@ ACCESS: dict[tuple[str, str], dict[str, int]] = {
     ("POST", "/l/{token}"): everybody(200),
     ("GET", "/l/{token}/documents/{content_hash}"): everybody(200),
     ("POST", "/l/{token}/documents"): everybody(303),
+    ("POST", "/l/{token}/signal-token"): everybody(201),
     ("GET", "/api/v1/me"): signed_in(),
     ("POST", "/api/v1/people"): only(201, "admin"),
     ("POST", "/api/v1/people/import"): ADMINS,

@@ -1,7 +1,7 @@
 """Text of documents: one suite over the embedded extractor and the docling-serve client, and the step of a case."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import docx
@@ -40,12 +40,12 @@ def scan(before: str = "", after: str = "") -> bytes:
     return typst.compile("\n#pagebreak()\n".join(pages).encode())
 
 
-@pytest.fixture(params=["local", "docling-serve"])
-async def extractor(request: pytest.FixtureRequest) -> AsyncIterator[TextExtractor]:
+@pytest.fixture(scope="module", params=["local", "docling-serve"])
+def extractor(request: pytest.FixtureRequest) -> Iterator[TextExtractor]:
     if request.param == "local":
         yield LocalExtractor()
         return
-    async with serving(DoclingDouble(LocalExtractor())) as url:
+    with serving(DoclingDouble(LocalExtractor())) as url:
         settings = DoclingServeSettings.model_validate({"url": url, "api_key_env": "DOCLING_KEY", "poll_seconds": 1})
         yield DoclingServeExtractor(settings, {"DOCLING_KEY": KEY})
 

@@ -123,20 +123,20 @@ class Campaign:
         )
 
     async def kill_at_random(self, kills: int) -> None:
-        """kill -9 of one part after the other; a part may be killed while it recovers, but not twice in a row."""
+        """kill -9 of one part after the other; a part may be killed once while it recovers, and then must serve first."""
         watching: list[asyncio.Task[Kill]] = []
-        last = ""
+        interrupted: set[str] = set()
         while len(watching) < kills:
             await asyncio.sleep(self.random.uniform(0.2, 1.8))
-            running = self.place.children()
             child = self.random.choice(sorted(CHILDREN))
-            if child not in running or (child == last and not await self.place.is_serving(child)):
+            recovering = not await self.place.is_serving(child)
+            if child not in self.place.children() or (recovering and child in interrupted):
                 continue
             in_flight = self.in_flight()
             with contextlib.suppress(KeyError, ProcessLookupError):
                 pid = self.place.signal(child, signal.SIGKILL)
-                watching.append(asyncio.create_task(self._recovery(child, pid, in_flight)))
-                last = child
+                watching.append(self._crew.create_task(self._recovery(child, pid, in_flight)))
+                interrupted = interrupted | {child} if recovering else interrupted - {child}
         self.kills += await asyncio.gather(*watching)
 
     def in_flight(self) -> int:

@@ -124,7 +124,7 @@ class _inside:
         from placet.api.app import create_app
         from placet.runtime.datadir import DataDir
         from placet.runtime.processes import Place, control_of, prepare
-        from placet.runtime.wiring import open_store
+        from placet.runtime.wiring import blobs_of, open_store
 
         place = Place(DataDir(self._data), 8400, 8401, self._config, os.environ)
         await asyncio.to_thread(prepare, place)
@@ -134,7 +134,8 @@ class _inside:
         async def down() -> dict[str, Any]:
             return {"engine": "down"}
 
-        return httpx2.ASGITransport(create_app(control_of(self._store, settings), engine_status=down))
+        blobs = blobs_of(settings, self._store, place.datadir, place.environment)
+        return httpx2.ASGITransport(create_app(control_of(self._store, settings, blobs), engine_status=down))
 
     async def __aexit__(self, *error: object) -> None:
         self._store.close()

@@ -58,6 +58,11 @@ class Links:
         person, task_id = await self._read(token)
         return await self._tasks.answer(person, task_id, given, "link")
 
+    async def signal_token(self, token: str) -> Done:
+        """A single-use token with which somebody outside answers by a Temporal signal."""
+        person, task_id = await self._read(token)
+        return await self._tasks.signal_token(person, task_id)
+
     async def document(self, token: str, content_hash: str) -> Document:
         """A document that the task shows."""
         person, task_id = await self._read(token)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import sqlite3
 import tarfile
 import tempfile
@@ -22,6 +23,7 @@ from placet.store.engine import Store, Tx
 from placet.store.house import House
 
 MANIFEST = "backup.json"
+BLOBS = "blobs"
 
 
 class BackupError(Exception):
@@ -52,6 +54,8 @@ def backup(datadir: DataDir, target: Path) -> dict[str, Any]:
                 archive.add(scratch / path.name, path.name)
             for path in others:
                 archive.add(path, path.name)
+            if (datadir.path / BLOBS).is_dir():
+                archive.add(datadir.path / BLOBS, BLOBS)
         partial.chmod(0o600)
         os.replace(partial, target)
     return manifest
@@ -84,6 +88,9 @@ def restore(datadir: DataDir, archive_file: Path, keep_engine: bool = False) -> 
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(datadir.path / f"{name}{suffix}", aside / f"{name}{suffix}")
             os.replace(scratch / name, datadir.path / name)
+        if (scratch / BLOBS).is_dir():
+            # Named by their content: what is there already is the same.
+            shutil.copytree(scratch / BLOBS, datadir.path / BLOBS, dirs_exist_ok=True)
         epoch = _new_epoch(datadir, manifest)
     return manifest | {"epoch": epoch, "kept_aside": str(aside)}
 

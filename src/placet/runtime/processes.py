@@ -19,13 +19,14 @@ from temporalio.client import Client
 
 from placet.api.app import close_streams, create_app
 from placet.catalogue.registry import CATALOGUE
+from placet.connectors.blobs.port import BlobStore
 from placet.control.control import Control
 from placet.runtime import embedded, engine, first_admin, worker
 from placet.runtime.datadir import DataDir
 from placet.runtime.dispatcher import Dispatcher
 from placet.runtime.settings import Settings, SettingsError, load, policy_of
 from placet.runtime.supervisor import Child, ChildState, Status, Supervisor
-from placet.runtime.wiring import database_url, mail_transport, open_store, ports_of
+from placet.runtime.wiring import blobs_of, database_url, mail_transport, open_store, ports_of
 from placet.store import schema
 from placet.store.engine import Store
 
@@ -61,13 +62,15 @@ class Place:
         return self.datadir.path / "worker.ready"
 
 
-def control_of(store: Store, settings: Settings) -> Control:
+def control_of(store: Store, settings: Settings, blobs: BlobStore | None = None) -> Control:
     return Control(
         store,
         CATALOGUE,
         policies=lambda entry: policy_of(settings, entry),
         calendar=settings.calendar,
         patience=settings.patience,
+        blobs=blobs,
+        most_bytes=settings.documents.max_file_mb * 1_000_000,
     )
 
 
@@ -102,7 +105,7 @@ async def run_worker(place: Place) -> None:
             worker.serve(
                 client,
                 store,
-                ports_of(settings, store, place.environment),
+                ports_of(settings, store, place.datadir, place.environment),
                 transport,
                 CATALOGUE,
                 settings.temporal.task_queue,
@@ -123,7 +126,8 @@ async def run_api(place: Place) -> None:
     await asyncio.to_thread(prepare, place, keep_admin=True)
     store = open_store(settings, place.datadir, place.port, place.environment)
     client = await engine.connect(settings.temporal, place.temporal, CATALOGUE, place.environment, lazy=True)
-    app = create_app(control_of(store, settings), engine_status=lambda: engine_status(client))
+    blobs = blobs_of(settings, store, place.datadir, place.environment)
+    app = create_app(control_of(store, settings, blobs), engine_status=lambda: engine_status(client))
     server = _Server(
         uvicorn.Config(
             app,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from placet.connectors.blobs.port import BlobSettings
 from placet.connectors.extraction.docling_serve import DoclingServeSettings
 from placet.connectors.extraction.local import LocalExtractionSettings
 from placet.connectors.mail.smtp import SmtpSettings
@@ -76,6 +77,7 @@ class Settings(Strict):
     database: DatabaseSettings = DatabaseSettings()
     temporal: TemporalSettings = TemporalSettings()
     mail: MailSettings = MailSettings()
+    documents: BlobSettings = BlobSettings()
     extraction: ExtractionSettings = ExtractionSettings()
     screening: ScreeningSettings = ScreeningSettings()
     calendar: BusinessCalendar = BusinessCalendar()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from placet.connectors.blobs.objects import folder_blobs, s3_blobs
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
 from placet.connectors.crm.port import Crm, CrmActivities
@@ -60,9 +61,23 @@ def embedded_ports(store: Store) -> Ports:
     )
 
 
-def ports_of(settings: Settings, store: Store, environment: Mapping[str, str]) -> Ports:
+def blobs_of(settings: Settings, store: Store, datadir: DataDir, environment: Mapping[str, str]) -> BlobStore:
+    """Where the content of documents lies."""
+    match settings.documents.kind:
+        case "folder":
+            return folder_blobs(datadir.path / "blobs")
+        case "s3":
+            try:
+                return s3_blobs(settings.documents, environment)
+            except ValueError as error:
+                raise SettingsError(f"[documents] {error}") from error
+        case _:
+            return StoredBlobs(store)
+
+
+def ports_of(settings: Settings, store: Store, datadir: DataDir, environment: Mapping[str, str]) -> Ports:
     """What the settings ask for."""
-    ports = embedded_ports(store)
+    ports = replace(embedded_ports(store), blobs=blobs_of(settings, store, datadir, environment))
     extraction, screening = settings.extraction, settings.screening
     try:
         extractor: TextExtractor = LocalExtractor(extraction.local)

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import ValidationError
@@ -74,6 +74,13 @@ def install(app: FastAPI) -> None:
             return await _answered(control, token, invitation, sent)
         except (Problem, StoreUnavailable) as error:
             return sorry(error)
+
+    @app.post("/l/{token}/signal-token", include_in_schema=False)
+    async def issue_signal_token(token: str, request: Request) -> Response:
+        if not same_origin(request):
+            raise Problem("cross-site", "This was sent from another site; open the link in your mail.")
+        issued = await control_of(request).links.signal_token(token)
+        return JSONResponse(issued.value, status_code=201, headers={"Cache-Control": "no-store"})
 
     @app.get("/l/{token}/documents/{content_hash}", response_class=Response, include_in_schema=False)
     async def show_link_document(token: str, content_hash: str, request: Request) -> Response:

@@ -1,6 +1,6 @@
 """Finding the few listed names worth comparing among many."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import permutations
 from typing import NamedTuple
@@ -64,12 +64,12 @@ class NameIndex:
 
     def _alike_in_sound(self, name: Name, kind: SubjectKind, threshold: float) -> dict[int, None]:
         agreed: defaultdict[int, float] = defaultdict(float)
-        for sound in set(name.sounds):
+        for sound, times in Counter(name.sounds).items():
             alike = process.extract(
                 sound, self._sounds, scorer=OSA.normalized_similarity, score_cutoff=ALIKE, limit=None, processor=None
             )
             for _, score, place in alike:
-                worth = score * len(sound)
+                worth = score * len(sound) * times
                 for number in self._numbers[place]:
                     agreed[number] += worth
         ours = sum(map(len, name.sounds))

@@ -23,7 +23,7 @@ class Writing(Enum):
 class Name:
     """One name, ready to compare.
 
-    `words` are its words in Latin letters without case and accents, `parts` the same without articles and legal forms,
+    `words` are its words in Latin letters without case and accents and legal forms, `parts` the same without articles,
     and `sounds` the parts in a spelling that is equal for words that sound alike. In scripts of syllables every
     character is a word. `plain` is the name in its own script, without spaces.
     """
@@ -49,14 +49,13 @@ SYLLABLE_SCRIPTS = {
 LETTER_SCRIPTS = {"CYRILLIC": "Cyrillic", "GREEK": "Greek", "ARMENIAN": "Armenian", "GEORGIAN": "Georgian"}
 # Vowel signs that Arabic and Hebrew writers may add or leave out, and the Arabic stretching line.
 OPTIONAL_SIGNS = re.compile("[\u0640\u064b-\u065f\u0670\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]")
-ARABIC_SPELLINGS = str.maketrans(
-    {"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ئ": "ي", "ؤ": "و", "ة": "ه", "ع": "ا"}
-)
-HEBREW_SPELLINGS = str.maketrans({"א": "a", "ע": "a", "כ": "k", "ך": "k", "ב": "b"})
+ARABIC_SPELLINGS = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ئ": "ي", "ؤ": "و", "ة": "ه"})
+# Letters that stand for a vowel, or that the general transliteration leaves out.
+VOWEL_LETTERS = str.maketrans({"ا": "a", "ع": "a", "א": "a", "ע": "a", "כ": "k", "ך": "k"})
 ARABIC_ARTICLE = re.compile(r"\bال(?=\w{3})")
-# Abdulrahman and Abdurrahman are Abd al-Rahman; Abdullah is one word.
-SERVANT_OF = re.compile(r"\babd[aeu](?:l|([rsdnt])(?=\1))(?=\w{4})")
-LATIN_ARTICLES = frozenset({"al", "el", "ul"})
+# Abdulrahman, Abdul Rahman and Abdurrahman are Abd al-Rahman; Abdullah is one word.
+SERVANT_OF = re.compile(r"\babd[aeu](?:l\b|l(?=\w{4})|([rsdnt])(?=\1\w{3}))")
+LATIN_ARTICLES = frozenset({"al", "el", "ul", "ar", "ur"})
 APOSTROPHES = re.compile("['`´ʹʺʻʼʽʾʿ‘’ˈ]")
 DOTTED = re.compile(r"(?<=\b\w)\.(?=\w\b)")
 NOT_WORDS = re.compile(r"[\W_]+")
@@ -70,7 +69,7 @@ LEGAL_FORMS = frozenset(
     co company corp corporation doo eood fze gesellschaft gmbh haftung inc incorporated joint jsc kft kg kgaa
     lda liability limited llc llp lp ltd ltda mbh mit nv oao obshchestvo obshchestvom ogranichennoi
     ogranichennoy ooo osakeyhtio otkrytoe otvetstvennostyu oy oyj pao pjsc plc private pt pte pty public
-    publichnoe pvt ro sa sae sarl sas sasu sdn se sicav sirketi sl sociedad societa societe spa spolka spzoo srl
+    publichnoe pvt rl ro sa sae sarl sas sasu sdn se sicav sirketi sl sociedad societa societe spa spolka spzoo srl
     sro stock tov uab und zakrytoe zao zrt
         """,
     )
@@ -94,12 +93,12 @@ def parse_name(text: str, kind: SubjectKind) -> Name:
         plain = COMPANY_ENDINGS.sub(" ", plain)
         plain = DOTTED.sub("", plain)
     if writing is Writing.CONSONANTS:
-        plain = OPTIONAL_SIGNS.sub("", plain).translate(ARABIC_SPELLINGS).translate(HEBREW_SPELLINGS)
-        plain = ARABIC_ARTICLE.sub("", plain)
+        plain = OPTIONAL_SIGNS.sub("", plain).translate(ARABIC_SPELLINGS)
+        plain = ARABIC_ARTICLE.sub("", plain).translate(VOWEL_LETTERS)
     words = _syllables(plain) if writing is Writing.SYLLABLES else _words(plain)
-    parts = _without(words, LATIN_ARTICLES)
     if kind is SubjectKind.COMPANY:
-        parts = _without(parts, LEGAL_FORMS)
+        words = _without(words, LEGAL_FORMS)
+    parts = _without(words, LATIN_ARTICLES)
     return Name(
         text=text,
         writing=writing,
@@ -123,7 +122,7 @@ def sound(part: str) -> str:
 def bone(word: str) -> str:
     """The consonants, and whether it begins with a vowel: all that scripts without vowels can be compared by."""
     head = "a" if VOWELS.match(word) else word[0]
-    return sound((head + VOWELS.sub("", word[1:])).replace("c", "k"))
+    return sound((head + VOWELS.sub("", word[1:])).replace("c", "k").replace("v", "b"))
 
 
 def _script(text: str) -> tuple[str, Writing]:

@@ -6,9 +6,11 @@ from itertools import permutations
 
 from rapidfuzz.distance import OSA
 
-from placet.connectors.screening.names import Name, Writing, sound
+from placet.connectors.screening.names import Name, Writing, bone, sound
 
 SAME_SOUND = 0.97
+# Mohammed and Muhammad, if they are alike at all.
+SAME_CONSONANTS = 0.88
 INITIAL = 0.6
 # Below this two words are different words: Petrov and Petrovich are.
 ALIKE = 0.7
@@ -67,7 +69,10 @@ def word_likeness(ours: str, theirs: str) -> float:
         return 1.0
     if ours[0].isdigit() or theirs[0].isdigit():
         return 0.0
-    return SAME_SOUND * OSA.normalized_similarity(sound(ours), sound(theirs), score_cutoff=ALIKE)
+    alike = SAME_SOUND * OSA.normalized_similarity(sound(ours), sound(theirs), score_cutoff=ALIKE)
+    if 0 < alike < SAME_CONSONANTS and len(bone(ours)) >= 3 and bone(ours) == bone(theirs):
+        return SAME_CONSONANTS
+    return alike
 
 
 def _words(ours: Name, theirs: Name) -> Likeness:
