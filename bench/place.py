@@ -50,11 +50,11 @@ class Installation:
     def pid(self, name: str) -> int:
         return self.running[name].pid
 
-    def launch(self, name: str, argv: Sequence[str]) -> None:
+    def launch(self, name: str, argv: Sequence[str], niceness: int = processes.BACKGROUND) -> None:
         log = (self.data / "logs" / f"{name}.log").open("wb")
         with log:
             self.running[name] = subprocess.Popen(
-                leashed(argv),
+                leashed(argv, niceness),
                 cwd=ROOT,
                 env=embedded.environment(),
                 stdin=subprocess.DEVNULL,
@@ -65,7 +65,8 @@ class Installation:
     def serve(self, part: str) -> None:
         """Start one of `bench.serve`'s processes."""
         ports = [str(self.place.port), str(self.place.temporal_port)]
-        self.launch(part, [sys.executable, "-m", "bench.serve", part, str(self.data), *ports])
+        niceness = 0 if part == "api" else processes.BACKGROUND
+        self.launch(part, [sys.executable, "-m", "bench.serve", part, str(self.data), *ports], niceness)
 
     async def until_exists(self, path: Path) -> None:
         await until(f"{path.name} in {self.data}", path.exists)

@@ -101,7 +101,7 @@ async def test_a_case_says_what_it_waits_for(office: Office) -> None:
     assert "nobody needs to act" in (await office.get("rita", f"/api/v1/cases/{case_id}"))["waiting_for"]
     await office.ask(case_id, review())
     waiting = (await office.get("rita", f"/api/v1/cases/{case_id}"))["waiting_for"]
-    assert waiting.startswith("Waiting for somebody with the role buyer in deals: Review the order. If nobody acts, it expires")
+    assert waiting.startswith("Waiting for somebody with the role buyer in deals: Review the order. If nobody acts, it")
     await office.call("cora", "POST", f"/api/v1/cases/{case_id}/pause", {"reason": "holidays"})
     shown = await office.get("rita", f"/api/v1/cases/{case_id}")
     assert (shown["paused"], shown["waiting_for"].startswith("Paused since 2 March 2026 09:00 UTC")) == (True, True)
@@ -109,7 +109,7 @@ async def test_a_case_says_what_it_waits_for(office: Office) -> None:
         case_id=case_id,
         run_id=f"run-of-{case_id}",
         seen=0,
-        state="refused",
+        state="compensating",
         closing=Closing(state="refused", outcome={"status": "refused", "reason": "Too dear."}, summary="Too dear."),
     )
     await office.store.write(lambda tx: course.report(tx, told))

@@ -90,7 +90,9 @@ async def test_a_task_shows_everything_about_itself_and_where_i_stand(office: Of
         ("counter", True),
         ("refuse", False),
     ]
-    assert shown["waiting_for"].startswith("Waiting for somebody with the role buyer in deals or Rosa of Acme (outside the organisation)")
+    assert shown["waiting_for"].startswith(
+        "Waiting for somebody with the role buyer in deals or Rosa of Acme (outside the organisation)"
+    )
     assert [candidate["person"] or candidate["role"] for candidate in shown["candidates"]] == ["buyer", PARTNER.person]
     mine = await office.get("rita", f"/api/v1/tasks/{task}")
     assert mine["why_not"] == {"code": "excluded", "detail": "You cannot decide this: you asked for it."}

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 MIN_FREE_MB = 200
 DRAIN_SECONDS = 35.0
+# People come first: in a burst of answers the API takes a half more of them, and cases go on a little later.
+BACKGROUND = 5
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,7 @@ def _children(place: Place, own_server: bool) -> list[Child]:
             stop_order=1,
             grace_seconds=DRAIN_SECONDS,
             waits=False,
+            niceness=BACKGROUND,
         ),
     ]
     if own_server:
@@ -238,6 +241,7 @@ def _children(place: Place, own_server: bool) -> list[Child]:
             embedded.environment(),
             lambda: embedded.ready(place.datadir, place.temporal_port),
             stop_order=2,
+            niceness=BACKGROUND,
         )
         children.insert(0, temporal)
     return children

@@ -28,15 +28,16 @@ if sys.platform == "linux":
 if os.getppid() != int(sys.argv[1]):
     sys.exit("the supervisor is gone")
 try:
-    os.execvp(sys.argv[2], sys.argv[2:])
+    os.nice(int(sys.argv[2]))
+    os.execvp(sys.argv[3], sys.argv[3:])
 except OSError as error:
-    sys.exit(f"cannot run {sys.argv[2]}: {error.strerror}")
+    sys.exit(f"cannot run {sys.argv[3]}: {error.strerror}")
 """
 
 
-def leashed(argv: Sequence[str]) -> list[str]:
+def leashed(argv: Sequence[str], niceness: int = 0) -> list[str]:
     """The command that runs `argv` so that it dies with this process; start it from the main thread."""
-    return [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *argv]
+    return [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), str(niceness), *argv]
 
 
 class ChildState(StrEnum):
@@ -56,7 +57,7 @@ class Child:
 
     It is started once those before it are ready, or at once if it `waits` for none. Children with a lower `stop_order`
     stop first, equal ones in reverse order of start. `grace_seconds` is the time between the request to end and the
-    kill.
+    kill. One with a `niceness` above 0 leaves the processors to the others while they need them.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Child:
     grace_seconds: float = 10.0
     ready_seconds: float = 60.0
     waits: bool = True
+    niceness: int = 0
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,7 @@ class Supervisor:
     async def _spawn(self, child: Child) -> asyncio.subprocess.Process:
         with self._log_path(child).open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                *leashed(child.argv),
+                *leashed(child.argv, child.niceness),
                 env=dict(child.env),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,

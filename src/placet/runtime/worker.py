@@ -35,7 +35,8 @@ def build(
         task_queue=task_queue,
         activities=[*activities(store, ports), *more_activities],
         interceptors=[Journaling(store)],
-        max_cached_workflows=5000,
+        # About 0.1 MB each. A case that has left the cache is replayed when it wakes, some 10 ms after days of waiting.
+        max_cached_workflows=500,
         max_concurrent_activities=50,
         # Without it every deploy would cut running steps short and run them again.
         graceful_shutdown_timeout=GRACE,
