@@ -72,12 +72,13 @@ class Ended(NamedTuple):
 
 @dataclass
 class Campaign:
-    """`cases` at least; more are started as long as there are kills to come."""
+    """`cases` at least; more are started as long as there are kills to come, which are seconds apart."""
 
     place: Installation
     office: Office
     random: random.Random
     cases: int
+    longest_pause: float = 1.8
     plans: dict[str, Plan] = field(default_factory=dict)
     kills: list[Kill] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
@@ -123,11 +124,11 @@ class Campaign:
         )
 
     async def kill_at_random(self, kills: int) -> None:
-        """kill -9 of one part after the other; a part may be killed once while it recovers, and then must serve first."""
+        """kill -9 of one part after the other; one may be killed once while it recovers, and then must serve first."""
         watching: list[asyncio.Task[Kill]] = []
         interrupted: set[str] = set()
         while len(watching) < kills:
-            await asyncio.sleep(self.random.uniform(0.2, 1.8))
+            await asyncio.sleep(self.random.uniform(0.2, self.longest_pause))
             child = self.random.choice(sorted(CHILDREN))
             recovering = not await self.place.is_serving(child)
             if child not in self.place.children() or (recovering and child in interrupted):

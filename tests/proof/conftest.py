@@ -14,11 +14,13 @@ from proof.office import Office
 KILLS = int(os.environ.get("KILLS", "12"))
 SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 1_000_000)
 CASES = 20
+# In a long run each part is restarted after ten seconds at last; more haste would leave no time for work.
+LONGEST_PAUSE = 1.8 if KILLS <= 30 else 9.0
 
 
 async def random_kills(folder: Path) -> Ended:
     async with installed(folder) as place, Office(place) as office:
-        campaign = Campaign(place, office, random.Random(SEED), CASES)
+        campaign = Campaign(place, office, random.Random(SEED), CASES, LONGEST_PAUSE)
         await campaign.play(campaign.kill_at_random(KILLS))
         return await campaign.wind_up()
 
