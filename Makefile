@@ -3,10 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo up test check format lock record docs clean
+.PHONY: help demo up test check format lock record docs bench proof-crash clean
 
 help: ## Show what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/ready ## Play the sample cases on a fresh installation, and verify the proof
 	$(BIN)/placet demo
@@ -32,6 +32,12 @@ record: .venv/ready ## Record new workflow histories for the replay test
 
 docs: .venv/ready ## Generate the reference pages from the code
 	$(BIN)/python -m placet.runtime.reference docs/reference
+
+proof-crash: .venv/ready ## Kill parts at random, KILLS times (500), and judge what is left; SEED repeats a run
+	KILLS=$${KILLS:-500} $(BIN)/python -m pytest tests/proof/test_crash.py -q -s
+
+bench: .venv/ready ## Measure against hand-written Temporal, and over HTTP
+	$(BIN)/python -m bench
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
