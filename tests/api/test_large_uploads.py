@@ -142,5 +142,6 @@ async def test_large_and_hostile_files_leave_the_memory_bounded_and_the_api_aliv
         many = await asyncio.gather(*(served.give("long.txt", LONG) for _ in range(12)))
         assert {answer.status_code for answer in many} == {200}
         # Only a few at once are read into memory, however many arrive.
-        assert served.peak - before < 4 * len(LONG)
+        # Without the limit on uploads at the same time it is nine files and more.
+        assert served.peak - before < 6 * len(LONG)
         assert (await served.http.get(PATH)).json()["items"][0]["state"] == "received"
