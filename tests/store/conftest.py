@@ -17,9 +17,8 @@ from placet.domain.task import RungAction, RungSpec, TaskSpec
 from placet.store import acts, audit, cases, course, people
 from placet.store import tables as t
 from placet.store.acts import Answer, Counted, NotCounted
-from placet.store.decisions import locked_task as lock
-from placet.store.decisions import settle
 from placet.store.engine import Store, Tx
+from placet.store.tasks import locked_task as lock
 
 Result = TypeVar("Result")
 
@@ -133,7 +132,7 @@ class Scene:
     def settle(self, task: str = "") -> None:
         def settled(tx: Tx) -> None:
             with lock(tx, task or self.task) as decision:
-                settle(decision)
+                decision.settle()
 
         self.do(settled)
 

@@ -13,9 +13,10 @@ from placet.domain.people import Audience, External, Named, Person, Role
 from placet.domain.task import Progress, TaskRules, Verdict, due_at
 from placet.store import tables as t
 from placet.store.cases import CaseState, locked
-from placet.store.decisions import open_tasks, progress_of, settle
 from placet.store.engine import Tx
-from placet.store.sight import visible_cases
+from placet.store.forms import open_decisions
+from placet.store.sight import sees_case
+from placet.store.tasks import progress_of
 
 Check = Callable[[Tx, Iterable[str]], None]
 
@@ -45,13 +46,13 @@ def settle_cases(tx: Tx, cases: Iterable[str]) -> None:
     """Apply what is due, case by case in one order, so that two readers cannot block each other for good."""
     for case_id in cases:
         with locked(tx, case_id) as case:
-            for decision in open_tasks(case):
-                settle(decision)
+            for decision in open_decisions(case):
+                decision.settle()
 
 
 def seen_case(tx: Tx, person: Person, case_id: str) -> Mapping[Any, Any] | None:
     """The case row if this person may see it."""
-    query = sa.select(t.case).where(t.case.c.id == case_id, visible_cases(person))
+    query = sa.select(t.case).where(t.case.c.id == case_id, sees_case(person))
     return tx.conn.execute(query).mappings().one_or_none()
 
 
@@ -76,9 +77,10 @@ class TaskFacts:
 
 
 def tasks(tx: Tx, which: sa.ColumnElement[bool]) -> list[TaskFacts]:
-    """The decisions that fulfil the condition, oldest first."""
+    """The tasks that fulfil the condition, oldest first."""
     d, c, cl, p = t.decision, t.candidate.c, t.claim.c, t.person.c
-    rows = tx.conn.execute(sa.select(d).where(which).order_by(d.c.opened_at, d.c.id)).mappings().all()
+    query = sa.select(d).where(which, d.c.form == "task").order_by(d.c.opened_at, d.c.id)
+    rows = tx.conn.execute(query).mappings().all()
     facts = {
         row["id"]: TaskFacts(row=row, rules=TaskRules.model_validate(row["rules"]), progress=progress_of(row))
         for row in rows

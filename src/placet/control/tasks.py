@@ -22,9 +22,9 @@ from placet.store import acts, signals
 from placet.store import tables as t
 from placet.store.acts import MAX_COMMENT, Answer, Counted, NotCounted
 from placet.store.cases import LockedCase
-from placet.store.decisions import LockedDecision
 from placet.store.engine import Tx
-from placet.store.sight import is_candidate, visible_cases
+from placet.store.sight import is_candidate, sees_case
+from placet.store.tasks import LockedTask
 
 MAX_DATA_BYTES = 64 * 1024
 SIGNAL_LIFE = timedelta(days=7)
@@ -230,7 +230,7 @@ def _case_of(tx: Tx, person: Person, task_id: str) -> Mapping[Any, Any] | None:
     query = (
         sa.select(t.case)
         .join_from(t.case, t.decision, t.decision.c.case_id == t.case.c.id)
-        .where(t.decision.c.id == task_id, visible_cases(person))
+        .where(t.decision.c.id == task_id, sees_case(person))
     )
     return tx.conn.execute(query).mappings().one_or_none()
 
@@ -239,7 +239,7 @@ def _why_not(tx: Tx, person: Person, task: reading.TaskFacts, case: Mapping[Any,
     """Why this person cannot answer now, by the same rules as the act itself."""
     if not task.is_open:
         return Refusal(code="task-closed", detail="This task is closed; the verdict stands.")
-    standing = acts.standing(LockedDecision(LockedCase(tx, case), task.row), person)
+    standing = acts.standing(LockedTask(LockedCase(tx, case), task.row), person)
     if why := rule.refusal(task.rules, task.progress, standing):
         return why
     if case["paused_at"] is not None:

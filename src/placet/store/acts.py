@@ -19,18 +19,10 @@ from placet.domain.task import Reason, Refusal, Standing, Verdict
 from placet.store import collecting, notices, people
 from placet.store import tables as t
 from placet.store.audit import append
-from placet.store.decisions import (
-    DELEGATED,
-    REASSIGNED,
-    LockedDecision,
-    NoSuchTask,
-    add_candidates,
-    close,
-    locked_task,
-    settle,
-)
+from placet.store.decisions import REASSIGNED, NoSuchTask, close
 from placet.store.engine import Tx
 from placet.store.sight import is_candidate, sees_case
+from placet.store.tasks import DELEGATED, LockedTask, add_candidates, locked_task
 
 MAX_COMMENT = 8000
 
@@ -105,7 +97,7 @@ class NotVisible(Exception):
     """The person may not know of this task."""
 
 
-def standing(decision: LockedDecision, person: Person) -> Standing:
+def standing(decision: LockedTask, person: Person) -> Standing:
     """What this person is to this task, looked up now."""
     conn, mine = decision.case.tx.conn, {"of_task": decision.id}
     asked = conn.execute(_asked(person), mine)
@@ -124,7 +116,7 @@ def standing(decision: LockedDecision, person: Person) -> Standing:
 def answer(tx: Tx, person: Person, task_id: str, given: Answer, door: str) -> Counted | NotCounted:
     """Take an answer. The same answer of the same person again returns the same receipt."""
     with _seen_task(tx, person, task_id) as decision:
-        settle(decision)
+        decision.settle()
         if again := _repeated(decision, person, given):
             return again
         if closed := _not_now(decision, person, "task.answer"):
@@ -145,14 +137,14 @@ def answer(tx: Tx, person: Person, task_id: str, given: Answer, door: str) -> Co
         if (outcome := rule.decided(rules, decision.progress)) is not None:
             close(decision, _verdict(decision, outcome, given))
         else:
-            settle(decision)
+            decision.settle()
         return Counted(receipt=receipt, verdict=decision.verdict, tally=tally)
 
 
 def claim(tx: Tx, person: Person, task_id: str) -> Counted | NotCounted:
     """Take the task: while claimed, its seat is kept for this person."""
     with _seen_task(tx, person, task_id) as decision:
-        settle(decision)
+        decision.settle()
         if closed := _not_now(decision, person, "task.claim"):
             return closed
         if why := rule.refusal(decision.rules, decision.progress, standing(decision, person)):
@@ -166,7 +158,7 @@ def claim(tx: Tx, person: Person, task_id: str) -> Counted | NotCounted:
 def release(tx: Tx, person: Person, task_id: str) -> Counted | NotCounted:
     """Give a claim back; without a claim nothing changes."""
     with _seen_task(tx, person, task_id) as decision:
-        settle(decision)
+        decision.settle()
         if closed := _not_now(decision, person, "task.release"):
             return closed
         mine = (t.claim.c.decision_id == decision.id) & (t.claim.c.person_id == person.id)
@@ -178,7 +170,7 @@ def release(tx: Tx, person: Person, task_id: str) -> Counted | NotCounted:
 def delegate(tx: Tx, person: Person, task_id: str, to: str, comment: str = "") -> Counted | NotCounted:
     """Pass one's right to answer on to somebody else; the number of seats stays."""
     with _seen_task(tx, person, task_id) as decision:
-        settle(decision)
+        decision.settle()
         if closed := _not_now(decision, person, "task.delegate"):
             return closed
         mine = standing(decision, person)
@@ -207,7 +199,7 @@ def delegate(tx: Tx, person: Person, task_id: str, to: str, comment: str = "") -
 def reassign(tx: Tx, by: Person, task_id: str, to: str, comment: str = "") -> Counted | NotCounted:
     """A coordinator puts the task to one other person; all earlier candidates and claims fall away."""
     with _seen_task(tx, by, task_id) as decision:
-        settle(decision)
+        decision.settle()
         if closed := _not_now(decision, by, "task.reassign"):
             return closed
         if why := _unfit(decision, by, to) or _not_theirs_to_reassign(decision, by):
@@ -230,14 +222,14 @@ class _seen_task:
             raise NotVisible(task_id) if exists else NoSuchTask(task_id)
         self._lock = locked_task(tx, task_id)
 
-    def __enter__(self) -> LockedDecision:
+    def __enter__(self) -> LockedTask:
         return self._lock.__enter__()
 
     def __exit__(self, *error: Any) -> None:
         self._lock.__exit__(*error)
 
 
-def _repeated(decision: LockedDecision, person: Person, given: Answer) -> Counted | None:
+def _repeated(decision: LockedTask, person: Person, given: Answer) -> Counted | None:
     whose = {"of_task": decision.id, "of_person": person.id}
     found = decision.case.tx.conn.execute(_OWN_ACT, whose).one_or_none()
     if found is None or (found.outcome, found.comment, found.data) != (given.outcome, given.comment, given.data):
@@ -248,7 +240,7 @@ def _repeated(decision: LockedDecision, person: Person, given: Answer) -> Counte
     return Counted(receipt=receipt, verdict=decision.verdict, tally=decision.row["tally"])
 
 
-def _not_now(decision: LockedDecision, person: Person, attempt: str) -> NotCounted | None:
+def _not_now(decision: LockedTask, person: Person, attempt: str) -> NotCounted | None:
     if not decision.is_open:
         why = Refusal(code="task-closed", detail="This task is closed; the verdict stands.")
         return _refused(decision, person, attempt, why)
@@ -258,7 +250,7 @@ def _not_now(decision: LockedDecision, person: Person, attempt: str) -> NotCount
     return None
 
 
-def _count(decision: LockedDecision, person: Person, given: Answer, door: str) -> Receipt:
+def _count(decision: LockedTask, person: Person, given: Answer, door: str) -> Receipt:
     tx, case = decision.case.tx, decision.case
     subject = decision.rules.subject_hash
     line = case.audit(
@@ -289,7 +281,7 @@ def _count(decision: LockedDecision, person: Person, given: Answer, door: str) -
     return Receipt(task=decision.id, person=person.id, outcome=given.outcome, at=tx.now.isoformat(), receipt=line.hash)
 
 
-def _verdict(decision: LockedDecision, outcome: rule.Outcome, last: Answer) -> Verdict:
+def _verdict(decision: LockedTask, outcome: rule.Outcome, last: Answer) -> Verdict:
     tx = decision.case.tx
     acts = tx.conn.execute(_AGREEING, {"of_task": decision.id, "of_outcome": outcome.name}).all()
     comments = "; ".join(act.comment for act in acts if act.comment)
@@ -307,7 +299,7 @@ def _verdict(decision: LockedDecision, outcome: rule.Outcome, last: Answer) -> V
     )
 
 
-def _unfit(decision: LockedDecision, by: Person, to: str) -> Refusal | None:
+def _unfit(decision: LockedTask, by: Person, to: str) -> Refusal | None:
     """Why a task cannot be passed to this person: the same separation of duties as for everybody."""
     if by.external:
         return Refusal(code="unfit-person", detail="People outside the organisation cannot pass tasks on.")
@@ -333,7 +325,7 @@ def _unfit(decision: LockedDecision, by: Person, to: str) -> Refusal | None:
     return None
 
 
-def _not_theirs_to_reassign(decision: LockedDecision, by: Person) -> Refusal | None:
+def _not_theirs_to_reassign(decision: LockedTask, by: Person) -> Refusal | None:
     if (barred := standing(decision, by).excluded) is not None:
         return Refusal(code="excluded", detail=f"You cannot choose who decides this: {barred}.")
     if decision.rules.seats.total > 1:
@@ -342,14 +334,14 @@ def _not_theirs_to_reassign(decision: LockedDecision, by: Person) -> Refusal | N
     return None
 
 
-def _lift(decision: LockedDecision, to: str) -> None:
+def _lift(decision: LockedTask, to: str) -> None:
     """Putting a task back to somebody lifts the bar that passing it on had put up."""
     x = t.exclusion.c
     passed_on = (x.decision_id == decision.id) & (x.person_id == to) & (x.kind == DELEGATED)
     decision.case.tx.conn.execute(t.exclusion.delete().where(passed_on))
 
 
-def _strike(decision: LockedDecision, person: str) -> None:
+def _strike(decision: LockedTask, person: str) -> None:
     tx = decision.case.tx
     c = t.candidate.c
     tx.conn.execute(t.candidate.update().where(c.decision_id == decision.id, c.person_id == person).values(live=False))
@@ -358,7 +350,7 @@ def _strike(decision: LockedDecision, person: str) -> None:
 
 
 def _refused(
-    decision: LockedDecision, person: Person, attempt: str, why: Refusal, found: tuple[Fault, ...] = ()
+    decision: LockedTask, person: Person, attempt: str, why: Refusal, found: tuple[Fault, ...] = ()
 ) -> NotCounted:
     audit_refusal(decision.case.tx, person.id, attempt, why.code, {"task": decision.id})
     return NotCounted(refusal=why, faults=found, verdict=decision.verdict)

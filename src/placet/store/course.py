@@ -13,8 +13,9 @@ from placet.store import notices, outbox, signals
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted, audit_refusal
 from placet.store.cases import OPEN_STATES, CaseState, LockedCase, NoSuchCase, locked
-from placet.store.decisions import LockedDecision, open_task, open_tasks, reopen, settle, task_id, withdraw
+from placet.store.decisions import LockedDecision, decision_id, reopen, withdraw
 from placet.store.engine import Tx
+from placet.store.forms import open_decisions, opened
 
 
 def report(tx: Tx, told: Report) -> Reply:
@@ -63,8 +64,8 @@ def _reported(case: LockedCase, told: Report) -> Reply:
             update={"direction": Direction.CANCELLED, "why": case["cancel_reason"] or "", "by": case["cancelled_by"]}
         )
     if told.withdraw_others:
-        keep = task_id(case.id, told.ask.spec.name, told.ask.ordinal) if told.ask else ""
-        for other in open_tasks(case):
+        keep = decision_id(case.id, told.ask.spec.name, told.ask.ordinal) if told.ask else ""
+        for other in open_decisions(case):
             if other.id != keep:
                 withdraw(other, "The database was restored from an older copy.")
         _settled_elsewhere(case, keep)
@@ -72,12 +73,12 @@ def _reported(case: LockedCase, told: Report) -> Reply:
     decision = None
     if told.ask is not None:
         calendar = BusinessCalendar.model_validate(case["opening"].get("calendar", {}))
-        decision = open_task(case, told.ask.spec, told.ask.ordinal, calendar)
+        decision = opened(case, told.ask, calendar)
         if told.ask.spec.attention:
             state = CaseState.NEEDS_ATTENTION
         if decision.row["state"] == "withdrawn":
             reopen(decision)
-        settle(decision)
+        decision.settle()
     if case.is_open:
         case["state"] = state
     outbox.seen(tx, case.id)
@@ -127,7 +128,7 @@ def _reopen(case: LockedCase) -> None:
 def _close(case: LockedCase, closing: Closing) -> None:
     if not case.is_open:
         return
-    for decision in open_tasks(case):
+    for decision in open_decisions(case):
         withdraw(decision, "The case has ended.")
     case["is_open"] = False
     case["state"] = closing.state
@@ -167,8 +168,8 @@ def _recover(tx: Tx, opening: Opening, seen: int) -> None:
 def pause(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCounted:
     """Stop the case: no act is taken and no clock runs until it is resumed."""
     with locked(tx, case_id) as case:
-        for decision in open_tasks(case):
-            settle(decision)
+        for decision in open_decisions(case):
+            decision.settle()
         if why := _not_open(case):
             return _refused(case, person, "case.pause", why)
         if case.paused:
@@ -189,7 +190,7 @@ def resume(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCo
         paused_at, case["paused_at"] = case["paused_at"], None
         stood = tx.now - paused_at
         case["paused_us"] += stood // timedelta(microseconds=1)
-        for decision in open_tasks(case):
+        for decision in open_decisions(case):
             # A task that opened during the pause stood still only since then.
             _shift(decision, tx.now - max(paused_at, decision.row["opened_at"]))
         case.audit(person.id, "case.resumed", {"stood_seconds": stood.total_seconds()}, reason=reason)
@@ -200,8 +201,8 @@ def resume(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCo
 def cancel(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCounted:
     """End the case early: open tasks are withdrawn, and what was done is compensated."""
     with locked(tx, case_id) as case:
-        for decision in open_tasks(case):
-            settle(decision)
+        for decision in open_decisions(case):
+            decision.settle()
         if why := _not_open(case):
             return _refused(case, person, "case.cancel", why)
         if case["cancelled_by"] is not None:
@@ -217,7 +218,7 @@ def cancel(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCo
             return _refused(case, person, "case.cancel", why)
         case["cancelled_by"], case["cancel_reason"], case["paused_at"] = person.id, reason, None
         case.audit(person.id, "case.cancel-requested", reason=reason)
-        for decision in open_tasks(case):
+        for decision in open_decisions(case):
             withdraw(decision, f"Cancelled by {person.id}.")
         case.wake()
         return Counted()

@@ -16,8 +16,8 @@ from placet.store import collecting
 from placet.store import tables as t
 from placet.store.acts import NotCounted, audit_refusal, standing
 from placet.store.cases import CaseState, LockedCase, locked
-from placet.store.decisions import LockedDecision, open_tasks, settle
 from placet.store.engine import Tx
+from placet.store.tasks import LockedTask, open_tasks
 
 MOST_FILES = 50
 MOST_BYTES = 250_000_000
@@ -92,7 +92,7 @@ def _admitted(case: LockedCase, person: Person, names: tuple[str, ...], round: i
         return Refusal(code="case-paused", detail="The case is paused; nothing is taken until it is resumed.")
     asking = [task for task in open_tasks(case) if task.rules.documents]
     for task in asking:
-        settle(task)
+        task.settle()
     asking = [task for task in asking if task.is_open]
     manages = permitted(person, Action.MANAGE_CASE, case["scope"])
     if not manages:
@@ -115,7 +115,7 @@ def _admitted(case: LockedCase, person: Person, names: tuple[str, ...], round: i
     return max((task.rules.round for task in asking), default=_last_round(case))
 
 
-def _barred(task: LockedDecision, person: Person) -> Refusal | None:
+def _barred(task: LockedTask, person: Person) -> Refusal | None:
     return rule.refusal(task.rules, task.progress, standing(task, person))
 
 

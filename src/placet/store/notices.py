@@ -14,7 +14,7 @@ from placet.store.engine import Tx
 
 if TYPE_CHECKING:
     from placet.store.cases import LockedCase
-    from placet.store.decisions import LockedDecision
+    from placet.store.tasks import LockedTask
 
 
 _p, _a = t.person.c, t.act.c
@@ -53,7 +53,7 @@ def queue(tx: Tx, key: str, to: tuple[str, str, str], subject: str, text: str, c
         tx.announce("mail")
 
 
-def asked(decision: "LockedDecision", to: Iterable[Audience], escalated: bool = False) -> None:
+def asked(decision: "LockedTask", to: Iterable[Audience], escalated: bool = False) -> None:
     """Tell everybody who is asked, and may answer; people outside get their signed link."""
     case, tx = decision.case, decision.case.tx
     barred = _settled_with(tx, decision.id)
@@ -66,7 +66,7 @@ def asked(decision: "LockedDecision", to: Iterable[Audience], escalated: bool = 
         queue(tx, key, (person, name, email), f"{decision.rules.title}: {case['title']}", text, case.id)
 
 
-def passed_on(decision: "LockedDecision", to: str) -> None:
+def passed_on(decision: "LockedTask", to: str) -> None:
     """Tell somebody to whom a task was delegated or reassigned, every time it is."""
     case = decision.case
     for person, name, email, external in people.addressees(case.tx, (Named(person=to),), case["scope"]):
@@ -75,7 +75,7 @@ def passed_on(decision: "LockedDecision", to: str) -> None:
         queue(case.tx, key, (person, name, email), f"{decision.rules.title}: {case['title']}", text, case.id)
 
 
-def reminded(decision: "LockedDecision", rung: int) -> None:
+def reminded(decision: "LockedTask", rung: int) -> None:
     """Remind only those who still owe an answer."""
     case, tx = decision.case, decision.case.tx
     done = _settled_with(tx, decision.id)
@@ -120,7 +120,7 @@ def verdict_words(verdict: Verdict) -> str:
     return f"{verdict.outcome}{who}{why}"
 
 
-def _request(decision: "LockedDecision", person: str, external: bool) -> str:
+def _request(decision: "LockedTask", person: str, external: bool) -> str:
     tx, rules = decision.case.tx, decision.rules
     page = tx.house.link(decision.id, person, tx.now) if external else tx.house.page(f"/tasks/{decision.id}")
     deadline = due_at(rules, decision.progress)
