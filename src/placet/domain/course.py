@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from placet.domain.ballot import BallotSpec
 from placet.domain.calendar import BusinessCalendar
+from placet.domain.funds import FundsSpec
 from placet.domain.model import Durable
 from placet.domain.task import TaskSpec, Verdict
 
@@ -50,7 +52,7 @@ class SignalNote(Durable):
 class Ask(Durable):
     """The decision a case waits for, by its natural key (case, spec.name, ordinal)."""
 
-    spec: TaskSpec
+    spec: TaskSpec | BallotSpec | FundsSpec
     ordinal: int
 
 
@@ -87,6 +89,7 @@ class Direction(StrEnum):
     BEHIND = "behind"
     UNKNOWN = "unknown"
     SUPERSEDED = "superseded"
+    STAGE = "stage"
 
 
 class Reply(Durable):

@@ -206,6 +206,11 @@ class Reason(StrEnum):
     SILENCE = "silence"
     WINDOW = "window"
     WITHDRAWN = "withdrawn"
+    EARLY = "early"
+    COUNTDOWN = "countdown"
+    EXPIRED = "expired"
+    FORCED = "forced"
+    FUNDED = "funded"
 
 
 class Verdict(Durable):
