@@ -40,7 +40,7 @@ from placet.runtime.plugin import PlacetPlugin
 from placet.runtime.settings import Settings, policy_of
 from placet.runtime.sweeper import Sweeper
 from placet.runtime.wiring import Ports, embedded_ports
-from placet.store import acts, audit, cases, course, outbox, people
+from placet.store import acts, audit, cases, course, forms, outbox, people
 from placet.store import tables as t
 from placet.store.clock import SystemClock
 from placet.store.engine import Store, Tx
@@ -98,9 +98,12 @@ class World:
             patience=self.settings.patience,
         )
         body = opening.model_dump(mode="json")
-        await self.store.write(
-            lambda tx: cases.create(tx, case_id, kind, scope, opening.title, requester, body, requester, {})
-        )
+
+        def opened(tx: Tx) -> None:
+            cases.create(tx, case_id, kind, scope, opening.title, requester, body, requester, {})
+            forms.begin(tx, case_id, entry.workflow.begins(opening))
+
+        await self.store.write(opened)
         self.started.append(case_id)
         return case_id
 

@@ -2,6 +2,15 @@
 
 from placet.catalogue.compliance.case import ComplianceCase
 from placet.catalogue.partners.approval import PartnerApproval
+from placet.catalogue.voting.deletion import DeletionProposal
+from placet.catalogue.voting.proposal import Proposal
+from placet.catalogue.voting.work import Work
 from placet.durable.workflow import Entry, entry_of
 
-CATALOGUE: tuple[Entry, ...] = (entry_of(PartnerApproval), entry_of(ComplianceCase))
+CATALOGUE: tuple[Entry, ...] = (
+    entry_of(PartnerApproval),
+    entry_of(ComplianceCase),
+    entry_of(Proposal),
+    entry_of(DeletionProposal),
+    entry_of(Work),
+)

@@ -15,7 +15,7 @@ from placet.domain.audit import stamp
 from placet.domain.people import Person
 from placet.store import tables as t
 from placet.store.engine import Tx
-from placet.store.sight import visible_cases
+from placet.store.sight import sees_case
 
 BATCH = 500
 PLACE = re.compile(r"(\d{1,19})\.(\d{1,19})")
@@ -63,14 +63,11 @@ class Events:
         """The next lines that this person may see, at most `BATCH`, and the place up to which the log is now read."""
 
         def look(tx: Tx) -> tuple[list[LiveEvent], Place]:
-            a = t.audit.c
             end = _end(tx)
             query = (
                 sa.select(t.audit)
-                .where(sa.tuple_(a.txid, a.id) > sa.tuple_(sa.literal(place.txid), sa.literal(place.line)))
-                .where(sa.tuple_(a.txid, a.id) <= sa.tuple_(sa.literal(end.txid), sa.literal(end.line)))
-                .where(_visible(person))
-                .order_by(a.txid, a.id)
+                .where(*_between(tx, place, end), _visible(person))
+                .order_by(*_ORDER[tx.on_postgres])
                 .limit(BATCH)
             )
             events = [
@@ -101,6 +98,22 @@ def _end(tx: Tx) -> Place:
     return Place(last.txid, last.id) if last else Place(0, 0)
 
 
+# On SQLite every transaction is number 0, and of a pair it looks up only the first.
+_ORDER = {True: (t.audit.c.txid, t.audit.c.id), False: (t.audit.c.id,)}
+
+
+def _between(tx: Tx, after: Place, end: Place) -> list[sa.ColumnElement[bool]]:
+    """Behind the one place, up to the other."""
+    a = t.audit.c
+    if not tx.on_postgres:
+        return [a.id > after.line, a.id <= end.line]
+    place = sa.tuple_(a.txid, a.id)
+    return [
+        place > sa.tuple_(sa.literal(after.txid), sa.literal(after.line)),
+        place <= sa.tuple_(sa.literal(end.txid), sa.literal(end.line)),
+    ]
+
+
 def _settled(tx: Tx) -> sa.ColumnElement[bool]:
     """Lines before which nothing can appear any more: on Postgres, a transaction in flight may still commit earlier
     ones; SQLite writes one transaction after the other."""
@@ -113,4 +126,5 @@ def _settled(tx: Tx) -> sa.ColumnElement[bool]:
 def _visible(person: Person) -> sa.ColumnElement[bool]:
     if not person.external and any(person.holds_any(role) for role in SEES_ALL):
         return sa.true()
-    return t.audit.c.case_id.in_(sa.select(t.case.c.id).where(visible_cases(person)))
+    # Line by line: a stream reads the few that are new, of all the cases that there ever were.
+    return sa.exists().where(t.case.c.id == t.audit.c.case_id, sees_case(person))

@@ -20,7 +20,10 @@ from placet.domain.forms import Fault
 from placet.domain.people import Person
 from placet.durable.workflow import Entry
 from placet.store import cases
+from placet.store.ballots import RollNotStaged
 from placet.store.engine import Tx
+from placet.store.forms import begin
+from placet.store.roll import Staging, move_on
 
 MAX_REQUEST_BYTES = 256 * 1024
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -68,13 +71,13 @@ class Workflows:
         request = self._checked(entry, given.request)
         policy = self._policies(entry)
         title = title_of(entry.subject, request) or entry.title
+        case_id = f"{kind}-{''.join(secrets.choice(CROCKFORD) for _ in range(10))}"
 
         def act(tx: Tx, present: Person) -> Done | Problem:
             if not permitted(present, Action.START, given.scope, entry.starters):
                 who = " or ".join(entry.starters) if entry.starters else "somebody with a role"
                 detail = f"Only {who} in the scope {given.scope} may start this workflow."
                 return forbidden(tx, present, "case.start", detail, {"kind": kind, "scope": given.scope})
-            case_id = f"{kind}-{''.join(secrets.choice(CROCKFORD) for _ in range(10))}"
             opening = Opening(
                 case_id=case_id,
                 kind=kind,
@@ -89,11 +92,19 @@ class Workflows:
             told = opening.model_dump(mode="json")
             evidence = {"request": digest(request), "policy": digest(policy)}
             cases.create(tx, case_id, kind, given.scope, title, present.id, told, present.id, evidence)
+            begin(tx, case_id, entry.workflow.begins(opening))
             row = reading.seen_case(tx, present, case_id)
             assert row is not None
             return Done(reading.case_line(row, (), tx.now).model_dump(mode="json"), created=True)
 
-        return await self._door.act(person, "case.start", act, once)
+        while True:
+            try:
+                return await self._door.act(person, "case.start", act, once)
+            except RollNotStaged as large:
+                # Nothing of the attempt was kept; the case opens with its ballot once the electorate has been read.
+                staging = Staging(large.ballot, large.electorate)
+                while not staging.done:
+                    await move_on(self._door.store, staging)
 
     def _entry(self, kind: str) -> Entry:
         entry = self._entries.get(kind)

@@ -10,6 +10,7 @@ from placet.domain.ballot import BallotSpec
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.funds import FundsSpec
 from placet.domain.model import Durable
+from placet.domain.proposal import ProposalFacts
 from placet.domain.task import TaskSpec, Verdict
 
 
@@ -40,6 +41,13 @@ class Opening(Durable):
     policy: dict[str, Any] = {}
     calendar: BusinessCalendar = BusinessCalendar()
     patience: Patience = Patience()
+
+
+class Beginning(Durable):
+    """What opens together with a case: its ballot, and the row of what it proposes."""
+
+    ballot: BallotSpec | None = None
+    proposal: ProposalFacts | None = None
 
 
 class SignalNote(Durable):

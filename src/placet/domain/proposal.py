@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any, Literal
+
+from placet.domain.model import Durable
 
 MAX_AMOUNT = 2**53 - 1
 """The largest amount that every reader of JSON keeps exactly."""
@@ -12,6 +15,21 @@ class Recurrence(StrEnum):
     DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
+
+
+class ProposalFacts(Durable):
+    """What everybody sees of a proposal from the moment it is made; a deletion says of what."""
+
+    kind: Literal["workflow", "deletion"] = "workflow"
+    title: str
+    description: str = ""
+    steps: tuple[dict[str, Any], ...] = ()
+    recurrence: Recurrence = Recurrence.ONE_TIME
+    weekly_requirement: int = 0
+    instance_requirement: int = 0
+    series_id: str | None = None
+    target_kind: str | None = None
+    target_id: str | None = None
 
 
 def instance_requirement(bounties: Sequence[int]) -> int:

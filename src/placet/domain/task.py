@@ -98,6 +98,7 @@ class TaskSpec(Durable):
     documents_on: tuple[str, ...] = ()
     round: int = 1
     window: Span | None = None
+    requires: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _coherent(self) -> "TaskSpec":
@@ -140,6 +141,7 @@ class TaskRules(Durable):
     documents_on: tuple[str, ...] = ()
     round: int = 1
     window_at: datetime | None = None
+    requires: tuple[str, ...] = ()
 
     def outcome(self, name: str) -> Outcome | None:
         return next((outcome for outcome in self.outcomes if outcome.name == name), None)
@@ -176,6 +178,7 @@ def freeze(
         documents_on=spec.documents_on,
         round=spec.round,
         window_at=window_at,
+        requires=spec.requires,
     )
 
 
@@ -192,9 +195,13 @@ class Progress(Durable):
 
 
 class Standing(Durable):
-    """What one person is to one task, looked up at the moment of the act."""
+    """What one person is to one task, looked up at the moment of the act.
+
+    `lacks` are the roles that the task requires of everybody, and that this person does not hold.
+    """
 
     candidate: bool
+    lacks: tuple[str, ...] = ()
     excluded: str | None = None
     answered: bool = False
     holds_claim: bool = False
@@ -241,6 +248,8 @@ def refusal(rules: TaskRules, progress: Progress, standing: Standing) -> Refusal
         return Refusal(code="already-answered", detail="You have already answered; an answer cannot be changed.")
     if not standing.candidate:
         return Refusal(code="not-asked", detail="This task was not put to you.")
+    if standing.lacks:
+        return Refusal(code="not-qualified", detail=f"This takes somebody who holds {', '.join(standing.lacks)}.")
     if not standing.holds_claim:
         if progress.cast >= rules.seats.total:
             return Refusal(code="seats-taken", detail="Everybody who was needed has answered.")

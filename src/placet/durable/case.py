@@ -8,7 +8,10 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 from temporalio import workflow
 
+from placet.domain.ballot import BallotSpec
 from placet.domain.collection import DocumentRequest, Received
+from placet.domain.course import Beginning, Opening
+from placet.domain.funds import FundsSpec
 from placet.domain.model import Durable
 from placet.domain.people import Audience
 from placet.domain.span import Span
@@ -35,6 +38,15 @@ class Collected(Durable):
 
 class Case(Course):
     """A durable course of steps and decisions. Subclasses write `run`; see `placet.durable.workflow.case`."""
+
+    @classmethod
+    def begins(cls, opening: Opening) -> Beginning:
+        """What opens with the case, before its workflow runs: an electorate can vote while the engine is down."""
+        return Beginning()
+
+    @property
+    def id(self) -> str:
+        return self.opening.case_id
 
     @property
     def requester(self) -> str:
@@ -121,11 +133,14 @@ class Case(Course):
         documents: tuple[DocumentRequest, ...] = (),
         documents_on: tuple[str, ...] = (),
         round: int = 1,
+        requires: tuple[str, ...] = (),
+        open_to_requester: bool = False,
     ) -> Verdict:
         """Ask people for one of several outcomes and wait, as long as it takes.
 
-        The requester never decides. `within`, `remind` and `escalate` all count from the opening. `silence` names the
-        outcome that the deadline brings. `form` is the data that comes with an answer, or only with the outcomes in
+        The requester never decides; `open_to_requester` lets them do what is no decision. `requires` are further roles
+        that whoever answers must hold. `within`, `remind` and `escalate` all count from the opening. `silence` names
+        the outcome that the deadline brings. `form` is the data that comes with an answer, or only with the outcomes in
         `form_on`. `window` counts from the opening of the case, whatever `within` says. `documents` are collected
         with the answer: the outcomes in `documents_on` need them. `signal` names a Temporal signal that may carry the
         answer, together with a token; `signal_outcome` is what it means when it does not say.
@@ -135,7 +150,7 @@ class Case(Course):
             ladder.append(RungSpec(action=RungAction.REMIND, after=remind))
         if escalate is not None:
             ladder.append(RungSpec(action=RungAction.ESCALATE, after=escalate[0], to=(escalate[1],)))
-        barred = {self.requester: "you asked for it", **(excluded or {})}
+        barred = {} if open_to_requester else {self.requester: "you asked for it"}
         spec = TaskSpec(
             name=slug(title),
             title=title,
@@ -143,7 +158,7 @@ class Case(Course):
             to=(to,) if isinstance(to, Audience) else tuple(to),
             outcomes=outcomes,
             seats=seats,
-            excluded=barred,
+            excluded={**barred, **(excluded or {})},
             ladder=tuple(ladder),
             within=within,
             silence=silence,
@@ -157,6 +172,7 @@ class Case(Course):
             documents=documents,
             documents_on=documents_on,
             round=round,
+            requires=requires,
         )
         return await self.decided(spec)
 
@@ -197,3 +213,16 @@ class Case(Course):
             window_over=verdict.reason is Reason.WINDOW,
             documents=tuple(Received.model_validate(one) for one in verdict.data.get("documents", ())),
         )
+
+    async def ballot(self, spec: BallotSpec) -> Verdict:
+        """Put something to the vote of everybody who holds a role, and wait for the verdict.
+
+        The electorate is frozen when the ballot opens, which `begins` may do as early as the case itself. The outcome
+        is `approve`, `deny` or `expired`. What the spec says of `funds` is reserved in the instant of an approval, or
+        waited for: ask `funded` afterwards.
+        """
+        return await self.decided(spec)
+
+    async def funded(self, spec: FundsSpec) -> bool:
+        """Wait until the budget has reserved this; False when the wait is over without it."""
+        return (await self.decided(spec)).favourable

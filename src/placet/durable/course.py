@@ -14,15 +14,19 @@ from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import is_cancelled_exception
 
+from placet.domain.ballot import BallotSpec
 from placet.domain.course import Ask, Closing, Direction, Opening, Reply, Report, SignalNote
+from placet.domain.funds import FundsSpec
 from placet.domain.people import ADMIN, COORDINATOR, Role
 from placet.domain.task import Outcome, TaskSpec, Verdict
 from placet.durable.endings import Cancelled, Ending, Superseded
 from placet.durable.names import slug
-from placet.durable.records import Records, StepDecision
+from placet.durable.records import Records, RollOrder, StepDecision
 from placet.durable.saga import ABANDON, Saga
+from placet.store.roll import Electorate
 
 Result = TypeVar("Result")
+Spec = TaskSpec | BallotSpec | FundsSpec
 
 WAKE = "wake"
 COMPENSATING = "compensating"
@@ -68,7 +72,7 @@ class Course:
         """Wait here while the case is paused; raises `Cancelled` once it is cancelled."""
         await self._through_pauses(None)
 
-    async def decided(self, spec: TaskSpec, withdraw_others: bool = False) -> Verdict:
+    async def decided(self, spec: Spec, withdraw_others: bool = False) -> Verdict:
         """Open this decision, or find it open, and wait for its verdict."""
         ordinal = self._ordinals[spec.name] = self._ordinals.get(spec.name, 0) + 1
         ask = Ask(spec=spec, ordinal=ordinal)
@@ -81,7 +85,25 @@ class Course:
             if reply.verdict is not None:
                 self._waiting_for = ""
                 return reply.verdict
+            if reply.direction is Direction.STAGE:
+                await self._stage(spec, ordinal)
+                continue
             await self._sleep(reply.next_in, wakes)
+
+    async def _stage(self, spec: Spec, ordinal: int) -> None:
+        """Have a large electorate read before its ballot opens."""
+        assert isinstance(spec, BallotSpec)
+        case, voters = self.opening, spec.electorate
+        electorate = Electorate(
+            role=voters.name, scope=voters.scope or case.scope, excluded=tuple(sorted(spec.excluded))
+        )
+        await workflow.execute_activity_method(
+            Records.stage_roll,
+            RollOrder(ballot=f"{case.case_id}.{spec.name}.{ordinal}", electorate=electorate),
+            start_to_close_timeout=timedelta(minutes=10),
+            heartbeat_timeout=timedelta(seconds=60),
+            retry_policy=PATIENT,
+        )
 
     async def _through_pauses(self, closing: Closing | None) -> None:
         while True:

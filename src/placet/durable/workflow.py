@@ -34,6 +34,7 @@ class Entry:
     request: type[BaseModel]
     outcome: type[BaseModel]
     policy: type[BaseModel]
+    policy_name: str
 
 
 def case(
@@ -46,12 +47,14 @@ def case(
     policy: type[BaseModel] = NoPolicy,
     starters: tuple[str, ...] = (),
     workflow_type: str | None = None,
+    policy_name: str | None = None,
 ) -> Callable[[CaseType], CaseType]:
     """Declare a catalogue workflow.
 
     `subject` is a format string over the request that titles each case. `decides` and `silence` are product text:
     who decides, and what happens if nobody does. `starters` are the roles that may start it; empty means everybody
-    with a grant in the scope. `workflow_type` is the Temporal name when it is not the kind.
+    with a grant in the scope. `workflow_type` is the Temporal name when it is not the kind, `policy_name` the table
+    of its policy in the settings.
     """
 
     def declare(cls: CaseType) -> CaseType:
@@ -83,6 +86,7 @@ def case(
             request=request,
             outcome=outcome,
             policy=policy,
+            policy_name=policy_name or kind,
         )
         return workflow.defn(name=workflow_type or kind)(cls)
 

@@ -9,6 +9,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import Interceptor, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from placet.durable.tick import SeriesTick
 from placet.durable.workflow import Entry
 
 # The sandbox does not guard what it passes through: these are pure, or our own primitives, which have their tests.
@@ -32,7 +33,7 @@ class PlacetPlugin(SimplePlugin):
         super().__init__(
             "placet",
             data_converter=pydantic_data_converter,
-            workflows=[entry.workflow for entry in catalogue],
+            workflows=[*(entry.workflow for entry in catalogue), SeriesTick],
             activities=activities,
             interceptors=interceptors,
             workflow_runner=_sandboxed,

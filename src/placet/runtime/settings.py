@@ -101,29 +101,29 @@ def load(path: Path | None, catalogue: Sequence[Entry]) -> Settings:
         raise SettingsError(_told(error, path, "")) from error
     for part, model in (("calendar", BusinessCalendar), ("patience", Patience)):
         _no_unknown(raw.get(part, {}), model, part)
-    kinds = {entry.kind: entry for entry in catalogue}
-    for kind in settings.policy:
-        if kind not in kinds:
-            known = ", ".join(sorted(kinds))
-            raise SettingsError(f"[policy.{kind}]: there is no such workflow; there are: {known}")
-        policy_of(settings, kinds[kind])
+    policies = {entry.policy_name: entry for entry in catalogue}
+    for name in settings.policy:
+        if name not in policies:
+            known = ", ".join(sorted(policies))
+            raise SettingsError(f"[policy.{name}]: there is no such policy; there are: {known}")
+        policy_of(settings, policies[name])
     return settings
 
 
 def policy_of(settings: Settings, entry: Entry) -> dict[str, Any]:
     """The effective policy of a workflow, as it is frozen into a case that opens now."""
-    given = settings.policy.get(entry.kind, {})
-    _no_unknown(given, entry.policy, f"policy.{entry.kind}")
+    given = settings.policy.get(entry.policy_name, {})
+    _no_unknown(given, entry.policy, f"policy.{entry.policy_name}")
     try:
         return entry.policy.model_validate(given).model_dump(mode="json")
     except ValidationError as error:
-        raise SettingsError(_told(error, None, f"policy.{entry.kind}.")) from error
+        raise SettingsError(_told(error, None, f"policy.{entry.policy_name}.")) from error
 
 
 def effective(settings: Settings, catalogue: Sequence[Entry]) -> dict[str, Any]:
     """Everything as it is in force, for `placet config`."""
     shown = settings.model_dump(mode="json")
-    shown["policy"] = {entry.kind: policy_of(settings, entry) for entry in catalogue}
+    shown["policy"] = {entry.policy_name: policy_of(settings, entry) for entry in catalogue}
     return shown
 
 

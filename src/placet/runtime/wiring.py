@@ -24,6 +24,8 @@ from placet.connectors.scoring.rules import RuleScorer
 from placet.connectors.screening.local_list import LocalListScreener
 from placet.connectors.screening.port import Screener, ScreeningActivities
 from placet.connectors.screening.yente import YenteScreener
+from placet.connectors.works.port import Schedules, WorksActivities
+from placet.connectors.works.temporal import TemporalSchedules
 from placet.durable.records import Records
 from placet.runtime.datadir import DataDir
 from placet.runtime.settings import Settings, SettingsError, secret_of
@@ -45,6 +47,7 @@ class Ports:
     outbox: Outbox
     scorer: Scorer
     screener: Screener
+    schedules: Schedules
 
 
 def embedded_ports(store: Store) -> Ports:
@@ -58,6 +61,7 @@ def embedded_ports(store: Store) -> Ports:
         outbox=StoredOutbox(store),
         scorer=RuleScorer(),
         screener=LocalListScreener(),
+        schedules=TemporalSchedules(),
     )
 
 
@@ -107,6 +111,7 @@ def activities(store: Store, ports: Ports) -> list[Callable[..., Any]]:
         MailActivities(ports.outbox),
         ScoringActivities(ports.scorer),
         ScreeningActivities(ports.screener),
+        WorksActivities(store, ports.schedules),
     )
     return [
         method

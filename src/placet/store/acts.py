@@ -104,7 +104,9 @@ def standing(decision: LockedTask, person: Person) -> Standing:
     barred = conn.execute(_BARRED, mine | {"of_person": person.id})
     claims = conn.execute(_CLAIMS, mine).scalars().all()
     done = set(conn.execute(_ANSWERED, mine).scalars())
+    scope = decision.case["scope"]
     return Standing(
+        lacks=tuple(role for role in decision.rules.requires if not person.holds(role, scope)),
         candidate=person.active and asked.first() is not None,
         excluded=barred.scalar_one_or_none(),
         answered=person.id in done,

@@ -19,32 +19,38 @@ _INSERT_ON_POSTGRES = t.audit.insert().values(
 _INSERT_TEXT = t.audit_text.insert()
 
 
-def insert_line(
-    tx: Tx,
-    chain: str,
-    seq: int,
-    prev: str,
-    actor: str,
-    action: str,
-    detail: Mapping[str, Any],
-    texts: Mapping[str, str],
-    case_id: str | None = None,
-) -> AuditEvent:
-    """Write one line after `prev`. Personal text goes beside the chain, which holds its salted digest only."""
-    content = dict(detail)
-    kept = []
-    for field, text in texts.items():
-        if text:
-            salt = secrets.token_hex(16)
-            content[field] = {"digest": text_digest(salt, text)}
-            kept.append({"chain": chain, "seq": seq, "field": field, "salt": salt, "text": text})
-    event = chained(chain, seq, tx.now, actor, action, content, prev)
-    values: dict[str, Any] = event.model_dump(exclude={"at"}) | {"at": tx.now, "case_id": case_id}
-    tx.conn.execute(_INSERT_ON_POSTGRES if tx.on_postgres else _INSERT, values)
-    if kept:
-        tx.conn.execute(_INSERT_TEXT, kept)
-    tx.announce("events")
-    return event
+class Lines:
+    """Lines that follow each other on one chain, and are written together."""
+
+    def __init__(self, tx: Tx, chain: str, case_id: str | None = None) -> None:
+        self._tx = tx
+        self._chain = chain
+        self._case_id = case_id
+        self._rows: list[dict[str, Any]] = []
+        self._texts: list[dict[str, Any]] = []
+
+    def add(
+        self, seq: int, prev: str, actor: str, action: str, detail: Mapping[str, Any], texts: Mapping[str, str]
+    ) -> AuditEvent:
+        """The line after `prev`. Personal text goes beside the chain, which holds its salted digest only."""
+        content = dict(detail)
+        for field, text in texts.items():
+            if text:
+                salt = secrets.token_hex(16)
+                content[field] = {"digest": text_digest(salt, text)}
+                self._texts.append({"chain": self._chain, "seq": seq, "field": field, "salt": salt, "text": text})
+        event = chained(self._chain, seq, self._tx.now, actor, action, content, prev)
+        self._rows.append(event.__dict__ | {"at": self._tx.now, "case_id": self._case_id})
+        return event
+
+    def write(self) -> None:
+        if not self._rows:
+            return
+        self._tx.conn.execute(_INSERT_ON_POSTGRES if self._tx.on_postgres else _INSERT, self._rows)
+        if self._texts:
+            self._tx.conn.execute(_INSERT_TEXT, self._texts)
+        self._rows, self._texts = [], []
+        self._tx.announce("events")
 
 
 def append(tx: Tx, chain: str, actor: str, action: str, detail: Mapping[str, Any], **texts: str) -> AuditEvent:
@@ -54,7 +60,9 @@ def append(tx: Tx, chain: str, actor: str, action: str, detail: Mapping[str, Any
         first = {"chain": chain, "seq": 0, "hash": GENESIS}
         tx.insert_ignoring(t.chain_head, first)
         row = tx.conn.execute(_HEAD, {"of_chain": chain}).one()
-    event = insert_line(tx, chain, row.seq + 1, row.hash, actor, action, detail, texts)
+    lines = Lines(tx, chain)
+    event = lines.add(row.seq + 1, row.hash, actor, action, detail, texts)
+    lines.write()
     tx.conn.execute(_MOVE_HEAD, {"of_chain": chain, "seq": event.seq, "hash": event.hash})
     return event
 

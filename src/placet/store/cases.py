@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from placet.domain.audit import GENESIS, AuditEvent
 from placet.store import crash, outbox
 from placet.store import tables as t
-from placet.store.audit import insert_line
+from placet.store.audit import Lines
 from placet.store.engine import Tx
 
 
@@ -54,6 +54,7 @@ class LockedCase:
         self.row = dict(row)
         self.id: str = row["id"]
         self._changed: set[str] = set()
+        self._lines = Lines(tx, self.id, self.id)
 
     def __getitem__(self, column: str) -> Any:
         return self.row[column]
@@ -73,9 +74,7 @@ class LockedCase:
 
     def audit(self, actor: str, action: str, detail: Mapping[str, Any] | None = None, **texts: str) -> AuditEvent:
         """Append a line to this case's chain; `texts` are personal and stay erasable."""
-        event = insert_line(
-            self.tx, self.id, self["audit_seq"] + 1, self["audit_head"], actor, action, detail or {}, texts, self.id
-        )
+        event = self._lines.add(self["audit_seq"] + 1, self["audit_head"], actor, action, detail or {}, texts)
         self["audit_seq"], self["audit_head"] = event.seq, event.hash
         return event
 
@@ -88,6 +87,8 @@ class LockedCase:
         outbox.put(self.tx, self.id, "wake")
 
     def flush(self) -> None:
+        """Write the audit lines and what has changed of the row."""
+        self._lines.write()
         if self._changed:
             values = {column: self.row[column] for column in self._changed}
             self.tx.conn.execute(_SAVE, values | {"of_case": self.id})

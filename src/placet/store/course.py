@@ -8,10 +8,11 @@ from placet.domain.audit import GENESIS, canonical
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Closing, Direction, Opening, Reply, Report
 from placet.domain.people import SYSTEM, Person
-from placet.domain.task import Refusal
-from placet.store import notices, outbox, signals
+from placet.domain.task import Refusal, TaskSpec
+from placet.store import funds, notices, outbox, signals
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted, audit_refusal
+from placet.store.ballots import RollNotStaged
 from placet.store.cases import OPEN_STATES, CaseState, LockedCase, NoSuchCase, locked
 from placet.store.decisions import LockedDecision, decision_id, reopen, withdraw
 from placet.store.engine import Tx
@@ -73,8 +74,11 @@ def _reported(case: LockedCase, told: Report) -> Reply:
     decision = None
     if told.ask is not None:
         calendar = BusinessCalendar.model_validate(case["opening"].get("calendar", {}))
-        decision = opened(case, told.ask, calendar)
-        if told.ask.spec.attention:
+        try:
+            decision = opened(case, told.ask, calendar)
+        except RollNotStaged:
+            return reply.model_copy(update={"direction": Direction.STAGE})
+        if isinstance(told.ask.spec, TaskSpec) and told.ask.spec.attention:
             state = CaseState.NEEDS_ATTENTION
         if decision.row["state"] == "withdrawn":
             reopen(decision)
@@ -136,6 +140,8 @@ def _close(case: LockedCase, closing: Closing) -> None:
     case["closed_at"] = case.tx.now
     case["paused_at"] = None
     outcome = canonical(closing.outcome).decode()
+    if closing.state != CaseState.COMPLETED:
+        funds.ended_early(case.tx, case.id, f"{case.id}/ended")
     case.audit(SYSTEM, f"case.{closing.state}", outcome=outcome, summary=closing.summary)
     notices.closed(case, closing.summary)
     case.tx.announce(f"case:{case.id}")
@@ -171,7 +177,7 @@ def pause(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCou
         for decision in open_decisions(case):
             decision.settle()
         if why := _not_open(case):
-            return _refused(case, person, "case.pause", why)
+            return _refused(case, person.id, "case.pause", why)
         if case.paused:
             return Counted()
         case["paused_at"] = tx.now
@@ -184,7 +190,7 @@ def resume(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCo
     """Go on: every deadline moves by the time the case stood still."""
     with locked(tx, case_id) as case:
         if why := _not_open(case):
-            return _refused(case, person, "case.resume", why)
+            return _refused(case, person.id, "case.resume", why)
         if not case.paused:
             return Counted()
         paused_at, case["paused_at"] = case["paused_at"], None
@@ -200,26 +206,31 @@ def resume(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCo
 
 def cancel(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCounted:
     """End the case early: open tasks are withdrawn, and what was done is compensated."""
+    return cancel_by(tx, person.id, case_id, reason)
+
+
+def cancel_by(tx: Tx, actor: str, case_id: str, reason: str) -> Counted | NotCounted:
+    """The same, for what another case has decided."""
     with locked(tx, case_id) as case:
         for decision in open_decisions(case):
             decision.settle()
         if why := _not_open(case):
-            return _refused(case, person, "case.cancel", why)
+            return _refused(case, actor, "case.cancel", why)
         if case["cancelled_by"] is not None:
             return Counted()
         if case["compensating"]:
             why = Refusal(code="compensating", detail="The case is ending already, and takes back what it did.")
-            return _refused(case, person, "case.cancel", why)
+            return _refused(case, actor, "case.cancel", why)
         if case["final_step"] is not None:
             why = Refusal(
                 code="point-of-no-return",
                 detail=f"“{case['final_step']}” has begun; the case can no longer be cancelled.",
             )
-            return _refused(case, person, "case.cancel", why)
-        case["cancelled_by"], case["cancel_reason"], case["paused_at"] = person.id, reason, None
-        case.audit(person.id, "case.cancel-requested", reason=reason)
+            return _refused(case, actor, "case.cancel", why)
+        case["cancelled_by"], case["cancel_reason"], case["paused_at"] = actor, reason, None
+        case.audit(actor, "case.cancel-requested", reason=reason)
         for decision in open_decisions(case):
-            withdraw(decision, f"Cancelled by {person.id}.")
+            withdraw(decision, f"Cancelled by {actor}.")
         case.wake()
         return Counted()
 
@@ -243,8 +254,8 @@ def _shift(decision: LockedDecision, stood: timedelta) -> None:
     decision.refresh_times()
 
 
-def _refused(case: LockedCase, person: Person, attempt: str, why: Refusal) -> NotCounted:
-    audit_refusal(case.tx, person.id, attempt, why.code, {"case": case.id})
+def _refused(case: LockedCase, actor: str, attempt: str, why: Refusal) -> NotCounted:
+    audit_refusal(case.tx, actor, attempt, why.code, {"case": case.id})
     return NotCounted(refusal=why)
 
 

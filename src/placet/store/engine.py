@@ -11,7 +11,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import cache, partial
@@ -71,6 +71,10 @@ class Tx:
         query = _insert_ignoring(table, self.on_postgres)
         # Without the option an insert reports -1 on Postgres.
         return self.conn.execute(query, dict(values), execution_options={"preserve_rowcount": True}).rowcount > 0
+
+    def insert_many_ignoring(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert those rows whose key is not there yet."""
+        self.conn.execute(_insert_ignoring(table, self.on_postgres), [dict(row) for row in rows])
 
     def announce(self, topic: str) -> None:
         """Wake this process's listeners of `topic` once the transaction is durable."""

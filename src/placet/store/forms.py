@@ -2,15 +2,21 @@
 
 import sqlalchemy as sa
 
+from placet.domain.ballot import BallotSpec
 from placet.domain.calendar import BusinessCalendar
-from placet.domain.course import Ask
+from placet.domain.course import Ask, Beginning
+from placet.domain.funds import FundsSpec
 from placet.domain.task import TaskSpec
+from placet.store import proposals
 from placet.store import tables as t
-from placet.store.cases import LockedCase
+from placet.store.ballots import LockedBallot, open_ballot
+from placet.store.cases import LockedCase, locked
 from placet.store.decisions import LockedDecision
+from placet.store.engine import Tx
+from placet.store.funds import LockedFunds, open_funds
 from placet.store.tasks import LockedTask, open_task
 
-FORMS: dict[str, type[LockedDecision]] = {form.form: form for form in (LockedTask,)}
+FORMS: dict[str, type[LockedDecision]] = {form.form: form for form in (LockedTask, LockedBallot, LockedFunds)}
 
 _d = t.decision.c
 _OPEN = (
@@ -32,3 +38,18 @@ def opened(case: LockedCase, ask: Ask, calendar: BusinessCalendar) -> LockedDeci
     match ask.spec:
         case TaskSpec():
             return open_task(case, ask.spec, ask.ordinal, calendar)
+        case BallotSpec():
+            return open_ballot(case, ask.spec, ask.ordinal)
+        case FundsSpec():
+            return open_funds(case, ask.spec, ask.ordinal)
+
+
+def begin(tx: Tx, case_id: str, beginning: Beginning) -> None:
+    """Open what opens with its case. Raises RollNotStaged for a large electorate."""
+    if beginning.proposal is None and beginning.ballot is None:
+        return
+    with locked(tx, case_id) as case:
+        if beginning.proposal is not None:
+            proposals.insert(tx, case, beginning.proposal)
+        if beginning.ballot is not None:
+            open_ballot(case, beginning.ballot, 1)

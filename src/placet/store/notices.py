@@ -1,12 +1,13 @@
 """The mails that decisions cause: written in the transaction that causes them, each once by its key."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from placet.domain.explain import in_full
-from placet.domain.people import Audience, Named
+from placet.domain.people import ADMIN, Audience, Named, Role
 from placet.domain.task import Verdict, due_at
 from placet.store import people
 from placet.store import tables as t
@@ -27,7 +28,12 @@ _INVOLVED = (
         _p.active,
         ~_p.external,
         (_p.id == sa.bindparam("requester"))
-        | _p.id.in_(sa.select(_a.person_id).where(_a.case_id == sa.bindparam("of_case"))),
+        # Voters are told by the mailing of their ballot: there may be very many.
+        | _p.id.in_(
+            sa.select(_a.person_id)
+            .join_from(t.act, t.decision, t.decision.c.id == _a.decision_id)
+            .where(_a.case_id == sa.bindparam("of_case"), t.decision.c.form == "task")
+        ),
     )
     .order_by(_p.id)
 )
@@ -51,6 +57,46 @@ def queue(tx: Tx, key: str, to: tuple[str, str, str], subject: str, text: str, c
     }
     if tx.insert_ignoring(t.message, values):
         tx.announce("mail")
+
+
+def queue_many(tx: Tx, mails: Sequence[tuple[str, tuple[str, str, str], str, str]], case_id: str | None = None) -> None:
+    """Queue a page of mails, each `(key, (person id, name, e-mail), subject, text)`, each once by its key."""
+    if not mails:
+        return
+    common = {"case_id": case_id, "created_at": tx.now, "next_at": tx.now, "state": "queued", "attempts": 0}
+    tx.insert_many_ignoring(
+        t.message,
+        [
+            common | {"key": key, "person_id": to[0], "name": to[1], "email": to[2], "subject": subject, "text": text}
+            for key, to, subject, text in mails
+        ],
+    )
+    tx.announce("mail")
+
+
+def tell_requester(case: "LockedCase", key: str, subject: str, text: str) -> None:
+    for person, name, email, _ in people.addressees(case.tx, (Named(person=case["requester"]),), case["scope"]):
+        queue(case.tx, f"{key}/{person}", (person, name, email), subject, f"Hello {name},\n\n{text}", case.id)
+
+
+def shortfall(case: "LockedCase", amount: int, free: int, until: datetime | None) -> None:
+    """Tell the proposer and the administrators that money is missing."""
+    wait = f"until {in_full(until)}" if until else "as long as it takes"
+    text = (
+        f"{case['title']} needs {amount} from the faucet, and {free} is free. Nothing has to be voted on again: it "
+        f"waits {wait}, and goes on as soon as there is enough.\n\n{case.tx.house.page(f'/cases/{case.id}')}\n"
+    )
+    subject = f"Not funded yet: {case['title']}"
+    to = (Named(person=case["requester"]), Role(name=ADMIN))
+    for person, name, email, _ in people.addressees(case.tx, to, case["scope"]):
+        key = f"{case.id}/shortfall/{person}"
+        queue(case.tx, key, (person, name, email), subject, f"Hello {name},\n\n{text}", case.id)
+
+
+def unfunded(case: "LockedCase", amount: int) -> None:
+    """Tell the proposer that the wait for money is over."""
+    text = f"{case['title']} was approved, but {amount} did not become free in time. Propose it again if it is wanted."
+    tell_requester(case, f"{case.id}/unfunded", f"Expired for want of funds: {case['title']}", f"{text}\n")
 
 
 def asked(decision: "LockedTask", to: Iterable[Audience], escalated: bool = False) -> None:
@@ -100,8 +146,10 @@ def owing(tx: Tx, decision_id: str) -> list[tuple[str, str, str, bool]]:
 
 
 def closed(case: "LockedCase", summary: str) -> None:
-    """Close the loop: the requester and everybody who acted learn how it ended, and why."""
+    """Close the loop: the requester and everybody who acted learn how it ended, and why; without a summary, nobody."""
     tx = case.tx
+    if not summary:
+        return
     for person, name, email in tx.conn.execute(_INVOLVED, {"of_case": case.id, "requester": case["requester"]}):
         text = f"Hello {name},\n\n{summary}\n\nThe whole course: {tx.house.page(f'/cases/{case.id}')}\n"
         queue(

@@ -2,8 +2,9 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,9 +15,21 @@ from placet.store.audit import append
 from placet.store.engine import Tx
 
 _p, _g, _a = t.person.c, t.role_grant.c, t.access_token.c
-_PERSON = sa.select(t.person).where(_p.id == sa.bindparam("of_person"))
-_GRANTS = sa.select(_g.role, _g.scope).where(_g.person_id == sa.bindparam("of_person")).order_by(_g.role, _g.scope)
-_HOLDER = sa.select(_a.person_id).where(_a.hash == sa.bindparam("of_hash"), _a.revoked_at.is_(None))
+# One row a grant; of somebody without any, one without a role.
+_KNOWN = sa.select(t.person, _g.role, _g.scope).join_from(t.person, t.role_grant, _g.person_id == _p.id, isouter=True)
+_PERSON = _KNOWN.where(_p.id == sa.bindparam("of_person")).order_by(_g.role, _g.scope)
+_HOLDER = (
+    _KNOWN.join(t.access_token, _a.person_id == _p.id)
+    .where(_a.hash == sa.bindparam("of_hash"), _a.revoked_at.is_(None), _p.active)
+    .order_by(_g.role, _g.scope)
+)
+
+_STATE = sa.select(sa.cast(t.meta.c.value, sa.BigInteger)).where(t.meta.c.key == REGISTRY)
+_NEXT_STATE = (
+    t.meta.update()
+    .where(t.meta.c.key == REGISTRY)
+    .values(value=sa.cast(sa.cast(t.meta.c.value, sa.BigInteger) + 1, sa.Text))
+)
 
 
 def token_hash(token: str) -> str:
@@ -24,25 +37,36 @@ def token_hash(token: str) -> str:
 
 
 def find(tx: Tx, person_id: str) -> Person | None:
-    row = tx.conn.execute(_PERSON, {"of_person": person_id}).one_or_none()
-    if row is None:
-        return None
-    grants = tx.conn.execute(_GRANTS, {"of_person": person_id})
-    return Person(
-        id=row.id,
-        name=row.name,
-        email=row.email,
-        external=row.external,
-        active=row.active,
-        grants=tuple(Grant(role=grant.role, scope=grant.scope) for grant in grants),
-    )
+    return _known(tx.conn.execute(_PERSON, {"of_person": person_id}).all())
 
 
 def by_token(tx: Tx, token: str) -> Person | None:
     """The active person behind a bearer token, or None."""
-    found = tx.conn.execute(_HOLDER, {"of_hash": token_hash(token)}).scalar_one_or_none()
-    person = find(tx, found) if found else None
-    return person if person and person.active else None
+    return _known(tx.conn.execute(_HOLDER, {"of_hash": token_hash(token)}).all())
+
+
+def _known(rows: Sequence[sa.Row[Any]]) -> Person | None:
+    if not rows:
+        return None
+    first = rows[0]
+    return Person(
+        id=first.id,
+        name=first.name,
+        email=first.email,
+        external=first.external,
+        active=first.active,
+        grants=tuple(Grant(role=row.role, scope=row.scope) for row in rows if row.role is not None),
+    )
+
+
+def registry_state(tx: Tx) -> int:
+    """A number that grows with every change to people or grants."""
+    return int(tx.conn.execute(_STATE).scalar_one_or_none() or 0)
+
+
+def _changed(tx: Tx) -> None:
+    tx.insert_ignoring(t.meta, {"key": REGISTRY, "value": "0"})
+    tx.conn.execute(_NEXT_STATE)
 
 
 def add(
@@ -55,6 +79,7 @@ def add(
         )
     )
     listed = _insert_grants(tx, actor, person_id, grants)
+    _changed(tx)
     append(tx, REGISTRY, actor, "person.added", {"person": person_id, "grants": listed}, name=name, email=email)
 
 
@@ -62,6 +87,7 @@ def set_grants(tx: Tx, actor: str, person_id: str, grants: Iterable[Grant]) -> N
     """Replace all grants of a person."""
     tx.conn.execute(t.role_grant.delete().where(t.role_grant.c.person_id == person_id))
     listed = _insert_grants(tx, actor, person_id, grants)
+    _changed(tx)
     append(tx, REGISTRY, actor, "person.grants-set", {"person": person_id, "grants": listed})
 
 

@@ -1,37 +1,20 @@
 """The application database, table by table. A change here needs a migration; a test compares the two."""
 
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
+from placet.store.columns import counter, json, where
+from placet.store.columns import metadata as metadata
 from placet.store.instant import EPOCH as EPOCH
 from placet.store.instant import Instant as Instant
-
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-
-def _json() -> Any:
-    return sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
-
-
-def _where(condition: str) -> dict[str, Any]:
-    """A partial index, on both databases."""
-    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
-
-
-def _counter() -> Any:
-    """A row number that grows; SQLite wants plain INTEGER for that."""
-    return sa.BigInteger().with_variant(sa.Integer, "sqlite")
-
+from placet.store.voting_tables import budget as budget
+from placet.store.voting_tables import ledger as ledger
+from placet.store.voting_tables import mailing as mailing
+from placet.store.voting_tables import proposal as proposal
+from placet.store.voting_tables import reservation as reservation
+from placet.store.voting_tables import roll as roll
+from placet.store.voting_tables import roll_head as roll_head
+from placet.store.voting_tables import series as series
+from placet.store.voting_tables import work as work
 
 meta = sa.Table(
     "meta", metadata, sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False)
@@ -56,7 +39,7 @@ role_grant = sa.Table(
     sa.Column("scope", sa.Text, primary_key=True),
     sa.Column("granted_by", sa.Text, nullable=False),
     sa.Column("granted_at", Instant, nullable=False),
-    sa.Index("ix_role_grant_role_scope", "role", "scope"),
+    sa.Index("ix_role_grant_role_scope_person_id", "role", "scope", "person_id"),
 )
 
 access_token = sa.Table(
@@ -79,8 +62,8 @@ case = sa.Table(
     sa.Column("requester", sa.Text, nullable=False, index=True),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("is_open", sa.Boolean, nullable=False, default=True),
-    sa.Column("opening", _json(), nullable=False),
-    sa.Column("outcome", _json()),
+    sa.Column("opening", json(), nullable=False),
+    sa.Column("outcome", json()),
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("closed_at", Instant),
     sa.Column("clock", Instant, nullable=False),
@@ -91,7 +74,7 @@ case = sa.Table(
     sa.Column("cancel_reason", sa.Text),
     sa.Column("final_step", sa.Text),
     sa.Column("run_id", sa.Text),
-    sa.Column("past_runs", _json(), nullable=False, default=list),
+    sa.Column("past_runs", json(), nullable=False, default=list),
     sa.Column("progress", sa.Integer, nullable=False, default=0),
     sa.Column("audit_seq", sa.Integer, nullable=False, default=0),
     sa.Column("audit_head", sa.Text, nullable=False),
@@ -117,16 +100,16 @@ decision = sa.Table(
     sa.Column("ordinal", sa.Integer, nullable=False),
     sa.Column("form", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
-    sa.Column("rules", _json(), nullable=False),
-    sa.Column("subject", _json()),
-    sa.Column("tally", _json(), nullable=False, default=dict),
+    sa.Column("rules", json(), nullable=False),
+    sa.Column("subject", json()),
+    sa.Column("tally", json(), nullable=False, default=dict),
     sa.Column("rung", sa.Integer, nullable=False, default=0),
     sa.Column("shift_us", sa.BigInteger, nullable=False, default=0),
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("due_at", Instant),
     sa.Column("next_at", Instant),
     sa.Column("closed_at", Instant),
-    sa.Column("verdict", _json()),
+    sa.Column("verdict", json()),
     sa.Column("consumed_at", Instant),
     # The sweep leaves the case alone until then: waking a case that cannot move must not fill its history.
     sa.Column("quiet_until", Instant),
@@ -134,12 +117,12 @@ decision = sa.Table(
     sa.Index(
         "ix_decision_next_at",
         "next_at",
-        **_where("state = 'open'"),
+        **where("state = 'open'"),
     ),
     sa.Index(
         "ix_decision_closed_at",
         "closed_at",
-        **_where("state = 'closed' AND consumed_at IS NULL"),
+        **where("state = 'closed' AND consumed_at IS NULL"),
     ),
 )
 
@@ -147,7 +130,7 @@ decision = sa.Table(
 candidate = sa.Table(
     "candidate",
     metadata,
-    sa.Column("id", _counter(), primary_key=True, autoincrement=True),
+    sa.Column("id", counter(), primary_key=True, autoincrement=True),
     sa.Column("decision_id", sa.Text, sa.ForeignKey("decision.id"), nullable=False, index=True),
     sa.Column("case_id", sa.Text, nullable=False, index=True),
     sa.Column("person_id", sa.Text),
@@ -156,8 +139,10 @@ candidate = sa.Table(
     sa.Column("via", sa.Text, nullable=False),
     sa.Column("due_at", Instant),
     sa.Column("live", sa.Boolean, nullable=False, default=True),
-    sa.Index("ix_candidate_person_id_due_at", "person_id", "due_at", **_where("live")),
-    sa.Index("ix_candidate_role_scope_due_at", "role", "scope", "due_at", **_where("live")),
+    sa.Index("ix_candidate_person_id_case_id", "person_id", "case_id"),
+    sa.Index("ix_candidate_role_scope_case_id", "role", "scope", "case_id"),
+    sa.Index("ix_candidate_person_id_due_at", "person_id", "due_at", **where("live")),
+    sa.Index("ix_candidate_role_scope_due_at", "role", "scope", "due_at", **where("live")),
 )
 
 exclusion = sa.Table(
@@ -185,7 +170,7 @@ act = sa.Table(
     sa.Column("case_id", sa.Text, nullable=False, index=True),
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("comment", sa.Text, nullable=False),
-    sa.Column("data", _json(), nullable=False),
+    sa.Column("data", json(), nullable=False),
     sa.Column("subject_hash", sa.Text, nullable=False),
     sa.Column("door", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
@@ -201,7 +186,7 @@ step = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("undoes", sa.Text),
     sa.Column("input_digest", sa.Text, nullable=False),
-    sa.Column("result", _json()),
+    sa.Column("result", json()),
     sa.Column("error", sa.Text),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("planned_at", Instant, nullable=False),
@@ -211,7 +196,7 @@ step = sa.Table(
 audit = sa.Table(
     "audit",
     metadata,
-    sa.Column("id", _counter(), primary_key=True, autoincrement=True),
+    sa.Column("id", counter(), primary_key=True, autoincrement=True),
     # The writing transaction, on Postgres: readers follow the log in the order in which it became visible.
     sa.Column("txid", sa.BigInteger, nullable=False, default=0),
     sa.Column("chain", sa.Text, nullable=False),
@@ -251,7 +236,7 @@ checkpoint = sa.Table(
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("at", sa.Text, nullable=False),
-    sa.Column("heads", _json(), nullable=False),
+    sa.Column("heads", json(), nullable=False),
     sa.Column("prev", sa.Text, nullable=False),
     sa.Column("hash", sa.Text, nullable=False),
 )
@@ -266,7 +251,7 @@ checkpointed = sa.Table(
 outbox = sa.Table(
     "outbox",
     metadata,
-    sa.Column("id", _counter(), primary_key=True, autoincrement=True),
+    sa.Column("id", counter(), primary_key=True, autoincrement=True),
     sa.Column("case_id", sa.Text, sa.ForeignKey("case_.id"), nullable=False),
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
@@ -279,7 +264,7 @@ outbox = sa.Table(
         "case_id",
         "action",
         unique=True,
-        **_where("claimed_at IS NULL"),
+        **where("claimed_at IS NULL"),
     ),
     sa.Index("ix_outbox_next_at", "next_at"),
 )
@@ -287,7 +272,7 @@ outbox = sa.Table(
 message = sa.Table(
     "message",
     metadata,
-    sa.Column("id", _counter(), primary_key=True, autoincrement=True),
+    sa.Column("id", counter(), primary_key=True, autoincrement=True),
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("person_id", sa.Text, nullable=False, index=True),
     sa.Column("email", sa.Text, nullable=False),
@@ -304,7 +289,7 @@ message = sa.Table(
     sa.Index(
         "ix_message_next_at",
         "next_at",
-        **_where("state = 'queued'"),
+        **where("state IN ('queued', 'sending')"),
     ),
 )
 
@@ -314,7 +299,7 @@ idempotency = sa.Table(
     sa.Column("principal", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("body_hash", sa.Text, nullable=False),
-    sa.Column("answer", _json(), nullable=False),
+    sa.Column("answer", json(), nullable=False),
     sa.Column("at", Instant, nullable=False),
 )
 

@@ -154,8 +154,8 @@ def upgrade() -> None:
         "ix_message_next_at",
         "message",
         ["next_at"],
-        sqlite_where=sa.text("state = 'queued'"),
-        postgresql_where=sa.text("state = 'queued'"),
+        sqlite_where=sa.text("state IN ('queued', 'sending')"),
+        postgresql_where=sa.text("state IN ('queued', 'sending')"),
     )
     op.create_index("ix_message_person_id", "message", ["person_id"])
     op.create_table(
@@ -263,7 +263,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_role_grant_person_id"),
         sa.PrimaryKeyConstraint("person_id", "role", "scope", name="pk_role_grant"),
     )
-    op.create_index("ix_role_grant_role_scope", "role_grant", ["role", "scope"])
+    op.create_index("ix_role_grant_role_scope_person_id", "role_grant", ["role", "scope", "person_id"])
     op.create_table(
         "step",
         sa.Column("case_id", sa.Text(), nullable=False),
@@ -324,6 +324,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_candidate_case_id", "candidate", ["case_id"])
     op.create_index("ix_candidate_decision_id", "candidate", ["decision_id"])
+    op.create_index("ix_candidate_person_id_case_id", "candidate", ["person_id", "case_id"])
+    op.create_index("ix_candidate_role_scope_case_id", "candidate", ["role", "scope", "case_id"])
     op.create_index(
         "ix_candidate_person_id_due_at",
         "candidate",

@@ -1,0 +1,149 @@
+"""What an approved proposal becomes: its series, its cases of work, and how they end."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from placet.domain.course import Opening
+from placet.domain.model import Durable
+from placet.domain.people import SYSTEM
+from placet.domain.proposal import Recurrence
+from placet.store import cases, course, proposals
+from placet.store import tables as t
+from placet.store.engine import Tx
+from placet.store.funds import release
+
+KIND = "proposal-work"
+OPEN, DONE, DELETED = "open", "done", "deleted"
+ACTIVE, STOPPED = "active", "stopped"
+
+_p, _s, _w, _c = t.proposal.c, t.series.c, t.work.c, t.case.c
+
+
+class Series(Durable):
+    id: str
+    title: str
+    recurrence: Recurrence
+    active: bool
+
+
+def begin_series(tx: Tx, proposal_id: str) -> Series | None:
+    """The series of a recurring proposal, from its approval on; None for one that is carried out once."""
+    proposal = proposals.find(tx, proposal_id)
+    assert proposal is not None
+    if proposal["series_id"] is None:
+        return None
+    row = {"id": proposal["series_id"], "proposal_id": proposal_id, "state": ACTIVE, "created_at": tx.now}
+    tx.insert_ignoring(t.series, row)
+    state = tx.conn.execute(sa.select(_s.state).where(_s.id == proposal["series_id"])).scalar_one()
+    return Series(
+        id=proposal["series_id"],
+        title=proposal["title"],
+        recurrence=Recurrence(proposal["recurrence"]),
+        active=state == ACTIVE,
+    )
+
+
+def tick(tx: Tx, series_id: str, slot: str) -> str | None:
+    """Open the instance of this moment, once; None when the series has stopped."""
+    row = tx.conn.execute(sa.select(t.series).where(_s.id == series_id).with_for_update()).one_or_none()
+    return open_work(tx, row.proposal_id, slot) if row is not None and row.state == ACTIVE else None
+
+
+def open_work(tx: Tx, proposal_id: str, slot: str) -> str:
+    """Open the case that carries a proposal out, once for each slot; returns its id."""
+    own = _w.proposal_id == proposal_id
+    known = tx.conn.execute(sa.select(_w.id).where(own, _w.slot == slot)).scalar_one_or_none()
+    if known is not None:
+        return str(known)
+    proposal = proposals.find(tx, proposal_id)
+    assert proposal is not None
+    number = int(tx.conn.execute(sa.select(sa.func.count()).select_from(t.work).where(own)).scalar_one()) + 1
+    parent = Opening.model_validate(tx.conn.execute(sa.select(_c.opening).where(_c.id == proposal_id)).scalar_one())
+    title = proposal["title"] if proposal["series_id"] is None else f"{proposal['title']} ({number})"
+    case_id = f"{proposal_id}-work-{number}"
+    request = {
+        "proposal": proposal_id,
+        "series": proposal["series_id"],
+        "slot": slot,
+        "title": title,
+        "steps": proposal["steps"],
+        "recurrence": proposal["recurrence"],
+    }
+    opening = parent.model_copy(update={"case_id": case_id, "kind": KIND, "title": title, "request": request})
+    told = opening.model_dump(mode="json")
+    evidence = {"proposal": proposal_id, "slot": slot}
+    cases.create(tx, case_id, KIND, opening.scope, title, opening.requester, told, SYSTEM, evidence)
+    row = {"id": case_id, "proposal_id": proposal_id, "slot": slot, "number": number, "state": OPEN, "owed": 0}
+    tx.conn.execute(t.work.insert(), row | {"created_at": tx.now})
+    return case_id
+
+
+def finish(tx: Tx, work_id: str, state: str, key: str) -> None:
+    """Work that has ended owes nothing more; what nothing will need any more becomes free."""
+    row = tx.conn.execute(sa.select(t.work).where(_w.id == work_id).with_for_update()).one()
+    if row.state == OPEN:
+        tx.conn.execute(t.work.update().where(_w.id == work_id).values(state=state, owed=0))
+    active = tx.conn.execute(sa.select(_s.id).where(_s.proposal_id == row.proposal_id, _s.state == ACTIVE)).first()
+    if active is None:
+        release(tx, row.proposal_id, key, work_id)
+
+
+def stop_series(tx: Tx, target: str) -> str | None:
+    """Let a series, named by its own id or its proposal's, open nothing more; its id, None if there is none."""
+    found = _proposal_of(tx, target)
+    if found is None or found["series_id"] is None:
+        return None
+    mine = _s.id == found["series_id"]
+    tx.conn.execute(t.series.update().where(mine, _s.state == ACTIVE).values(state=STOPPED, stopped_at=tx.now))
+    return str(found["series_id"])
+
+
+def delete(tx: Tx, target: str, by: str) -> bool:
+    """Note that the target is deleted by this deletion proposal; False when it had already gone. A repeat agrees."""
+    proposal = _proposal_of(tx, target)
+    if proposal is None:
+        own = _w.id == target
+        tx.conn.execute(t.work.update().where(own, _w.state == OPEN).values(state=DELETED, deleted_by=by))
+        return tx.conn.execute(sa.select(_w.id).where(own, _w.deleted_by == by)).first() is not None
+    if proposal["deleted_by"] == by:
+        return True
+    alive = proposal["status"] == proposals.PENDING or (
+        proposal["status"] == proposals.APPROVED and (proposal["series_id"] is not None or _unfinished(tx, target))
+    )
+    if alive:
+        proposals.mark(tx, proposal["id"], status=proposals.DELETED, awaiting_funds=False, deleted_by=by)
+    return alive
+
+
+def running(tx: Tx, target: str) -> list[str]:
+    """The open cases of the target: its own, and its cases of work."""
+    proposal = _proposal_of(tx, target)
+    ids = {target} if proposal is None else {proposal["id"]}
+    if proposal is not None:
+        ids |= set(tx.conn.execute(sa.select(_w.id).where(_w.proposal_id == proposal["id"])).scalars())
+    return sorted(tx.conn.execute(sa.select(_c.id).where(_c.id.in_(ids), _c.is_open)).scalars())
+
+
+def cancel(tx: Tx, case_id: str, by: str) -> None:
+    """Cancel one case because its deletion was approved."""
+    course.cancel_by(tx, SYSTEM, case_id, f"Deleted by {by}.")
+
+
+def give_back(tx: Tx, target: str, key: str) -> None:
+    """Free what a deleted proposal has reserved, but for what open work is owed until it is taken back."""
+    proposal = _proposal_of(tx, target)
+    if proposal is not None:
+        release(tx, proposal["id"], key)
+
+
+def _unfinished(tx: Tx, proposal_id: str) -> bool:
+    """Whether an approved proposal is still carried out, or about to be."""
+    states = set(tx.conn.execute(sa.select(_w.state).where(_w.proposal_id == proposal_id)).scalars())
+    return not states or OPEN in states
+
+
+def _proposal_of(tx: Tx, target: str) -> dict[str, Any] | None:
+    query = sa.select(t.proposal).where((_p.id == target) | (_p.series_id == target))
+    row = tx.conn.execute(query.with_for_update()).mappings().one_or_none()
+    return dict(row) if row else None
