@@ -255,7 +255,8 @@ async def scenario(
         world = World(env, store, catalogue, settings)
         dispatcher = Dispatcher(store, env.client, tuple(catalogue), TASK_QUEUE, poll_seconds=0.05)
         running = worker.build(env.client, store, ports(embedded_ports(store)), TASK_QUEUE, extra_activities)
-        chores = [asyncio.create_task(dispatcher.run()), asyncio.create_task(Sweeper(store, 1.0).run())]
+        carried_on = [dispatcher.run(), Sweeper(store, 1.0).run(), *worker.voting_chores(store, 0.2)]
+        chores = [asyncio.create_task(chore) for chore in carried_on]
         try:
             async with running:
                 yield world

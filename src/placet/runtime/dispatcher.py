@@ -14,8 +14,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from placet.domain.course import Opening
 from placet.durable.course import WAKE
 from placet.durable.workflow import Entry
+from placet.runtime.chore import carry_on
 from placet.store import course, crash, outbox
-from placet.store.engine import Store, StoreUnavailable
+from placet.store.engine import Store, Tx
 
 log = logging.getLogger(__name__)
 
@@ -33,31 +34,16 @@ class Dispatcher:
         self._workflows = {entry.kind: entry.workflow for entry in catalogue}
         self._task_queue = task_queue
         self._poll = poll_seconds
-        self._kick = asyncio.Event()
+        self._sent: list[int] = []
 
     async def run(self) -> None:
         """Dispatch until cancelled; what was under way then is offered again later."""
-        loop = asyncio.get_running_loop()
-        unlisten = self._store.listen("outbox", lambda: loop.call_soon_threadsafe(self._kick.set))
-        try:
-            while True:
-                self._kick.clear()
-                try:
-                    busy = await self.dispatch_once()
-                except StoreUnavailable as error:
-                    log.warning("outbox: the database is not available: %s", error)
-                    busy = 0
-                if not busy:
-                    try:
-                        await asyncio.wait_for(self._kick.wait(), self._poll)
-                    except TimeoutError:
-                        continue
-        finally:
-            unlisten()
+        await carry_on(self._store, "outbox", self.dispatch_once, self._poll)
 
     async def dispatch_once(self) -> int:
-        """Claim and send what is due; returns how many were claimed."""
-        rows = await self._store.write(outbox.claim)
+        """Claim and send what is due; returns how many were claimed. What was sent is done with at the next claim."""
+        rows = await self._store.write(self._next)
+        self._sent = []
         if not rows:
             return 0
         crash.reach("outbox-claimed")
@@ -67,11 +53,15 @@ class Dispatcher:
             async with gate:
                 return await self._send(row)
 
-        sent = [row_id for row_id in await asyncio.gather(*(one(row) for row in rows)) if row_id is not None]
-        if sent:
+        self._sent = [row_id for row_id in await asyncio.gather(*(one(row) for row in rows)) if row_id is not None]
+        if self._sent:
             crash.reach("outbox-sent")
-            await self._store.write(lambda tx: outbox.done(tx, sent))
         return len(rows)
+
+    def _next(self, tx: Tx) -> list[dict[str, Any]]:
+        if self._sent:
+            outbox.done(tx, self._sent)
+        return outbox.claim(tx)
 
     async def _send(self, row: dict[str, Any]) -> int | None:
         """The row's id once it is done with; None when it is to be offered again."""

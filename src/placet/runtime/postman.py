@@ -1,21 +1,39 @@
 """Delivers the stored mails, each marked as being sent before it leaves."""
 
-import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from placet.connectors.mail.port import DeliveryStatus, Mail, MailRefused, MailTransport, MailUnavailable
+from placet.connectors.mail.stored import StoredMail
+from placet.runtime.chore import carry_on
 from placet.store import crash
 from placet.store import tables as t
-from placet.store.engine import Store, StoreUnavailable, Tx
+from placet.store.engine import Store, Tx
 
 log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = timedelta(days=5)
 MARGIN = timedelta(seconds=5)
+
+_m = t.message.c
+_DUE = (
+    sa.select(t.message)
+    # A mail that was being sent when the process died may have left: it goes again, with the same Message-ID.
+    # In plain words, as SQLite knows a partial index only by them.
+    .where(_m.next_at <= sa.bindparam("now"), sa.text("message.state IN ('queued', 'sending')"))
+    .order_by(_m.next_at, _m.id)
+    .limit(sa.bindparam("at_most", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+_KEPT = (
+    t.message.update()
+    .where(_m.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(state="stored", error=None, attempts=_m.attempts + 1)
+)
 
 
 class Postman:
@@ -23,30 +41,15 @@ class Postman:
         self._store = store
         self._transport = transport
         self._poll = poll_seconds
-        self._kick = asyncio.Event()
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        loop = asyncio.get_running_loop()
-        unlisten = self._store.listen("mail", lambda: loop.call_soon_threadsafe(self._kick.set))
-        try:
-            while True:
-                self._kick.clear()
-                try:
-                    busy = await self.deliver_once()
-                except StoreUnavailable as error:
-                    log.warning("mail: the database is not available: %s", error)
-                    busy = 0
-                if not busy:
-                    try:
-                        await asyncio.wait_for(self._kick.wait(), self._poll)
-                    except TimeoutError:
-                        continue
-        finally:
-            unlisten()
+        await carry_on(self._store, "mail", self.deliver_once, self._poll)
 
     async def deliver_once(self, limit: int = 50) -> int:
         """Deliver what is due, one after the other; returns how many were taken."""
+        if isinstance(transport := self._transport, StoredMail):
+            return await self._store.write(lambda tx: _keep(tx, transport, limit))
         for taken in range(limit):
             # One at a time: whoever dies on the way keeps no other mail waiting.
             row = await self._store.write(lambda tx: _claim(tx, self._transport.longest))
@@ -56,31 +59,23 @@ class Postman:
             await self._deliver(row)
         return limit
 
-    async def _deliver(self, row: dict[str, Any]) -> None:
-        mail = Mail(
-            key=row["key"],
-            to=row["email"],
-            to_name=row["name"],
-            subject=row["subject"],
-            text=row["text"],
-            case_id=row["case_id"],
-        )
+    async def _deliver(self, row: Mapping[Any, Any]) -> None:
         try:
-            receipt = await self._transport.deliver(mail)
+            receipt = await self._transport.deliver(_mail(row))
         except MailRefused as refused:
             if refused.concerns_settings:
                 # The address is fine, our settings are not: keep the mail for when they are mended.
                 log.error("mail: the server refuses our settings (%s): %s", refused.code, refused)
                 await self._again(row, str(refused))
             else:
-                await self._mark(row, state="refused", error=f"{refused.code}: {refused}")
+                await self._mark(row, state="refused", error=_why(refused))
         except MailUnavailable as error:
             await self._again(row, str(error))
         else:
             stored = receipt.status is DeliveryStatus.STORED
             await self._mark(row, state="stored" if stored else "sent", error=None)
 
-    async def _again(self, row: dict[str, Any], error: str) -> None:
+    async def _again(self, row: Mapping[Any, Any], error: str) -> None:
         """Try again later, at growing intervals; a mail that could not leave for days is given up, and shows it."""
         wait = timedelta(seconds=min(2 ** min(row["attempts"], 12), 3600))
 
@@ -93,21 +88,54 @@ class Postman:
 
         await self._store.write(later)
 
-    async def _mark(self, row: dict[str, Any], state: str, error: str | None) -> None:
+    async def _mark(self, row: Mapping[Any, Any], state: str, error: str | None) -> None:
         await self._store.write(lambda tx: _set(tx, row["id"], state=state, error=error, sent_at=tx.read_clock()))
 
 
+def _keep(tx: Tx, transport: StoredMail, limit: int) -> int:
+    """Mark what is due as stored, all of it at once: nothing leaves, so nothing can be half done."""
+    now = tx.read_clock()
+    rows = tx.conn.execute(_DUE, {"now": now, "at_most": limit}).mappings().all()
+    if not rows:
+        return 0
+    crash.reach("mail-claimed")
+    kept = []
+    for row in rows:
+        try:
+            transport.accept(_mail(row))
+        except MailRefused as refused:
+            attempts = row["attempts"] + 1
+            _set(tx, row["id"], state="refused", error=_why(refused), attempts=attempts, sent_at=now)
+        else:
+            kept.append(row["id"])
+    if kept:
+        tx.conn.execute(_KEPT, {"ids": kept, "sent_at": now})
+    return len(rows)
+
+
 def _claim(tx: Tx, longest: timedelta) -> dict[str, Any] | None:
-    m, now = t.message.c, tx.read_clock()
-    # A mail that was being sent when the process died may have left: it goes again, with the same Message-ID.
-    due = (m.next_at <= now) & m.state.in_(("queued", "sending"))
-    query = sa.select(t.message).where(due).order_by(m.id).limit(1).with_for_update(skip_locked=True)
-    row = tx.conn.execute(query).mappings().one_or_none()
+    now = tx.read_clock()
+    row = tx.conn.execute(_DUE, {"now": now, "at_most": 1}).mappings().one_or_none()
     if row is None:
         return None
-    _set(tx, row["id"], state="sending", attempts=m.attempts + 1, next_at=now + longest + MARGIN)
+    _set(tx, row["id"], state="sending", attempts=_m.attempts + 1, next_at=now + longest + MARGIN)
     return dict(row)
 
 
 def _set(tx: Tx, row_id: int, **values: Any) -> None:
-    tx.conn.execute(t.message.update().where(t.message.c.id == row_id).values(values))
+    tx.conn.execute(t.message.update().where(_m.id == row_id).values(values))
+
+
+def _mail(row: Mapping[Any, Any]) -> Mail:
+    return Mail(
+        key=row["key"],
+        to=row["email"],
+        to_name=row["name"],
+        subject=row["subject"],
+        text=row["text"],
+        case_id=row["case_id"],
+    )
+
+
+def _why(refused: MailRefused) -> str:
+    return f"{refused.code}: {refused}"

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +13,12 @@ from temporalio.worker import Worker
 from placet.connectors.mail.port import MailTransport
 from placet.durable.journaling import Journaling
 from placet.durable.workflow import Entry
+from placet.runtime.chore import carry_on
 from placet.runtime.dispatcher import Dispatcher
 from placet.runtime.postman import Postman
 from placet.runtime.sweeper import Sweeper
 from placet.runtime.wiring import Ports, activities
+from placet.store import funds, mailings
 from placet.store.engine import Store
 
 GRACE = timedelta(seconds=30)
@@ -43,6 +45,14 @@ def build(
     )
 
 
+def voting_chores(store: Store, poll_seconds: float = 1.0) -> list[Coroutine[Any, Any, None]]:
+    """Expanding the mails to electorates, and asking those who wait for money once some became free."""
+    return [
+        carry_on(store, "mailing", lambda: store.write(mailings.expand), poll_seconds),
+        carry_on(store, "funds", lambda: funds.offer_all(store), poll_seconds),
+    ]
+
+
 async def serve(
     client: Client,
     store: Store,
@@ -61,6 +71,7 @@ async def serve(
         asyncio.create_task(Dispatcher(store, client, catalogue, task_queue, poll_seconds=1.0).run()),
         asyncio.create_task(Postman(store, transport).run()),
         asyncio.create_task(Sweeper(store).run()),
+        *(asyncio.create_task(chore) for chore in voting_chores(store)),
     ]
     try:
         async with build(client, store, ports, task_queue):

@@ -54,12 +54,12 @@ def outcome(ballot: "LockedBallot", verdict: Verdict) -> None:
     notices.tell_requester(ballot.case, f"{ballot.id}/outcome", subject, text)
 
 
-def expand(tx: Tx) -> int:
-    """Write the next page of the oldest mailing; how many mails were queued, -1 when nothing is left to do."""
+def expand(tx: Tx) -> bool:
+    """Write the next page of the oldest mailing; False when nothing is left to do."""
     query = sa.select(t.mailing).where(_m.done_at.is_(None)).order_by(_m.id).limit(1)
     row = tx.conn.execute(query.with_for_update(skip_locked=True)).mappings().one_or_none()
     if row is None:
-        return -1
+        return False
     voters = (
         sa.select(_p.id, _p.name, _p.email)
         .join_from(t.roll, t.person, _p.id == _r.person_id)
@@ -82,7 +82,7 @@ def expand(tx: Tx) -> int:
     )
     end: dict[str, Any] = {"cursor": page[-1].id} if len(page) == PAGE else {"done_at": tx.now}
     tx.conn.execute(t.mailing.update().where(_m.id == row["id"]).values(end))
-    return len(page)
+    return True
 
 
 def _to(name: str, row: Any) -> str:

@@ -1,0 +1,191 @@
+"""Mail leaves the outbox: stored ones together, sent ones each marked before it leaves; nothing is lost on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from tests.conftest import ManualClock
+
+from placet.connectors.mail.port import DeliveryReceipt, DeliveryStatus, Mail, MailUnavailable
+from placet.connectors.mail.stored import StoredMail
+from placet.runtime import postman
+from placet.runtime.chore import carry_on
+from placet.runtime.postman import Postman
+from placet.store import notices
+from placet.store import tables as t
+from placet.store.engine import Store, StoreUnavailable, Tx
+
+PATIENCE_SECONDS, LOOK_SECONDS = 10.0, 0.005
+ZOE = ("zoe", "Zoe", "zoe@example.com")
+
+
+class Post:
+    """A transport that hands on only while it may, and remembers what it saw of each mail as it left."""
+
+    longest = timedelta(seconds=30)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.open = True
+        self.left: list[tuple[str, str]] = []
+
+    async def deliver(self, mail: Mail) -> DeliveryReceipt:
+        state = t.message.c.state
+        seen = await self._store.read(lambda tx: tx.conn.execute(sa.select(state).where(_m.key == mail.key)).scalar())
+        self.left.append((mail.key, str(seen)))
+        if not self.open:
+            raise MailUnavailable("closed")
+        return DeliveryReceipt(status=DeliveryStatus.ACCEPTED, message_id=mail.key)
+
+
+_m = t.message.c
+
+
+async def queue(store: Store, *keys: str, to: tuple[str, str, str] = ZOE) -> None:
+    await store.write(lambda tx: [notices.queue(tx, key, to, "Subject", "Text") for key in keys])
+
+
+async def states(store: Store) -> dict[str, tuple[str, int]]:
+    """State and attempts of each mail."""
+    query = sa.select(_m.key, _m.state, _m.attempts)
+    return {row.key: (row.state, row.attempts) for row in await store.read(lambda tx: tx.conn.execute(query).all())}
+
+
+async def until(look: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await look():
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+@asynccontextmanager
+async def running(chore: Awaitable[None]) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(chore)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_stored_mails_are_marked_together_and_a_wrong_address_holds_up_nobody(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await queue(store, "a", "b")
+    await queue(store, "c", to=("x", "X", "nobody"))
+    await queue(store, "d")
+    writes: list[Any] = []
+    write = store.write
+    monkeypatch.setattr(store, "write", lambda fn: [writes.append(fn), write(fn)][1])
+    assert await Postman(store, StoredMail()).deliver_once() == 4
+    assert len(writes) == 1
+    kept = ("stored", 1)
+    assert await states(store) == {"a": kept, "b": kept, "c": ("refused", 1), "d": kept}
+    assert await Postman(store, StoredMail()).deliver_once() == 0
+
+
+async def test_a_batch_of_stored_mails_that_fails_leaves_every_mail_where_it_was(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await queue(store, "a", "b")
+
+    class Broken(StoredMail):
+        def accept(self, mail: Mail) -> DeliveryReceipt:
+            if mail.key == "b":
+                raise RuntimeError("broken")
+            return super().accept(mail)
+
+    with pytest.raises(RuntimeError):
+        await Postman(store, Broken()).deliver_once()
+    assert await states(store) == {"a": ("queued", 0), "b": ("queued", 0)}
+
+
+async def test_a_mail_is_marked_as_being_sent_before_it_leaves(store: Store) -> None:
+    post = Post(store)
+    await queue(store, "a", "b")
+    assert await Postman(store, post).deliver_once() == 2
+    assert post.left == [("a", "sending"), ("b", "sending")]
+    assert await states(store) == {"a": ("sent", 1), "b": ("sent", 1)}
+
+
+async def test_a_mail_whose_postman_died_on_the_way_goes_again_once_it_cannot_be_under_way(
+    store: Store, clock: ManualClock
+) -> None:
+    post = Post(store)
+    await queue(store, "a")
+    assert await store.write(lambda tx: postman._claim(tx, post.longest)) is not None
+    assert await Postman(store, post).deliver_once() == 0
+    clock.move(post.longest + postman.MARGIN)
+    assert await Postman(store, post).deliver_once() == 1
+    assert await states(store) == {"a": ("sent", 2)}
+
+
+async def test_a_mail_that_cannot_leave_waits_ever_longer_and_is_given_up_in_the_end(
+    store: Store, clock: ManualClock
+) -> None:
+    post = Post(store)
+    post.open = False
+    await queue(store, "a")
+    carrier = Postman(store, post)
+    assert await carrier.deliver_once() == 1
+    assert await carrier.deliver_once() == 0
+    clock.move(timedelta(seconds=2))
+    assert await carrier.deliver_once() == 1
+    assert await states(store) == {"a": ("queued", 2)}
+    clock.move(postman.GIVE_UP_AFTER)
+    assert await carrier.deliver_once() == 1
+    assert await states(store) == {"a": ("refused", 3)}
+
+
+async def test_what_is_due_is_found_by_its_index_among_all_the_mail_there_has_been(store: Store) -> None:
+    if not store.on_sqlite:
+        pytest.skip("Postgres plans by the size of the table")
+    told: list[str] = []
+
+    def note(conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        if "FROM message" in statement:
+            driver = conn.connection.driver_connection
+            assert driver is not None
+            told.extend(row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+    def look(tx: Tx) -> None:
+        sa.event.listen(tx.conn, "before_cursor_execute", note)
+        postman._claim(tx, timedelta())
+
+    await store.write(look)
+    assert any("USING INDEX ix_message_next_at (next_at<?)" in line for line in told), told
+
+
+async def test_the_postman_hears_of_a_mail_without_waiting_for_its_next_look(store: Store) -> None:
+    async with running(Postman(store, StoredMail(), poll_seconds=10 * PATIENCE_SECONDS).run()):
+        for key in ("a", "b"):
+            await queue(store, key)
+            await until(lambda key=key: _is_stored(store, key))  # type: ignore[misc]
+
+
+async def _is_stored(store: Store, key: str) -> bool:
+    return (await states(store))[key][0] == "stored"
+
+
+async def test_a_chore_outlasts_a_database_that_is_away_and_goes_on_while_there_is_something_to_do(
+    store: Store,
+) -> None:
+    answers = [StoreUnavailable("away"), 2, 1, 0]
+    rested = asyncio.Event()
+
+    async def do() -> int:
+        if not answers:
+            rested.set()
+            return 0
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async with running(carry_on(store, "mail", do, poll_seconds=LOOK_SECONDS)), asyncio.timeout(PATIENCE_SECONDS):
+        await rested.wait()
+    assert not answers
