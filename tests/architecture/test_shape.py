@@ -11,6 +11,7 @@ from temporalio import activity, workflow
 
 from placet.catalogue.registry import CATALOGUE
 from placet.durable.case import Case
+from placet.durable.tick import SeriesTick
 from placet.runtime import wiring
 from placet.store.engine import Store
 from placet.store.house import House
@@ -91,7 +92,10 @@ def durable_names(folder: Path) -> dict[str, list[str]]:
         store.close()
     definition = workflow._Definition.must_from_class(CATALOGUE[0].workflow)
     return {
-        "workflows": sorted(str(workflow._Definition.must_from_class(entry.workflow).name) for entry in CATALOGUE),
+        "workflows": sorted(
+            str(workflow._Definition.must_from_class(found).name)
+            for found in (*(entry.workflow for entry in CATALOGUE), SeriesTick)
+        ),
         "activities": activities,
         "queries": sorted(str(name) for name in definition.queries),
         "patches": sorted(

@@ -1,9 +1,11 @@
 """Proposals from the vote to the last bounty, in real workflows."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
+from temporalio.service import RPCError
 
 from placet.catalogue.registry import CATALOGUE
 from placet.runtime.settings import Settings
@@ -110,3 +112,145 @@ async def test_an_approval_that_finds_no_funds_in_its_window_expires() -> None:
             await vote(world, case, f"v{number}", "approve")
         assert (await world.ended(case))["outcome"]["status"] == "expired"
         assert (await proposal(world, case))["status"] == "expired"
+
+
+async def works(world: World, case_id: str) -> list[str]:
+    query = sa.select(t.work.c.id).where(t.work.c.proposal_id == case_id).order_by(t.work.c.number)
+    return await world.store.read(lambda tx: list(tx.conn.execute(query).scalars()))
+
+
+async def trigger(world: World, case_id: str) -> None:
+    """Have the schedule act now; an instance belongs to a second, so a new one must have begun."""
+    query = sa.select(sa.func.max(t.work.c.created_at)).where(t.work.c.proposal_id == case_id)
+    last = await world.store.read(lambda tx: tx.conn.execute(query).scalar_one())
+
+    async def later() -> bool:
+        return datetime.now(UTC) > last + timedelta(seconds=1)
+
+    await world.until("the next second", later)
+    await world.env.client.get_schedule_handle(f"series-{case_id}").trigger()
+
+
+async def do_step(world: World, work: str) -> None:
+    name = "step-1-paint-the-fence"
+    await world.answer("wim", work, name, "submit", data={"evidence": "photo"})
+    await world.answer("cora", work, f"verify-{name}", "accept")
+
+
+async def approved(world: World, **other: Any) -> str:
+    case = await world.start("proposal", proposed(**other), "prue")
+    for number in range(6):
+        await vote(world, case, f"v{number}", "approve")
+    await world.ended(case)
+    return case
+
+
+async def deletion(world: World, kind: str, target: str, choice: str = "approve") -> str:
+    request = {"target_kind": kind, "target_id": target, "title": "A new fence", "reason": "Enough fences"}
+    case = await world.start("deletion-proposal", request, "prue")
+    for number in range(6):
+        await vote(world, case, f"v{number}", choice)
+    return case
+
+
+async def test_a_series_makes_its_instances_by_a_schedule_until_it_is_deleted() -> None:
+    async with scenario(CATALOGUE, settings=SETTINGS, real_server=True) as world:
+        await electorate(world)
+        await deposit(world, 100)
+        case = await approved(world, recurrence="weekly")
+        series = f"series-{case}"
+
+        async def count(number: int) -> list[str] | None:
+            found = await works(world, case)
+            return found if len(found) == number else None
+
+        [first] = await world.until("the first instance", lambda: count(1))
+        world.started.append(first)
+        await do_step(world, first)
+        await world.ended(first)
+        assert await world.store.read(funds.totals) == {"balance": 60, "allocated": 0, "unallocated": 60}
+
+        schedule = world.env.client.get_schedule_handle(series)
+        [interval] = (await schedule.describe()).schedule.spec.intervals
+        assert interval.every == timedelta(weeks=1)
+        await trigger(world, case)
+        [_, second] = await world.until("the second instance", lambda: count(2))
+        world.started.append(second)
+        await world.task(second, "step-1-paint-the-fence")
+        assert await world.store.read(funds.totals) == {"balance": 60, "allocated": 40, "unallocated": 20}
+
+        gone = await deletion(world, "series", series)
+        assert (await world.ended(gone))["outcome"]["status"] == "deleted"
+        assert (await world.ended(second))["state"] == "cancelled"
+        assert (await proposal(world, case))["status"] == "deleted"
+        assert await world.store.read(funds.totals) == {"balance": 60, "allocated": 0, "unallocated": 60}
+        with pytest.raises(RPCError):
+            await schedule.describe()
+
+        again = await deletion(world, "series", series)
+        assert (await world.ended(again))["outcome"]["status"] == "moot"
+
+
+async def test_an_instance_of_a_series_waits_for_a_deposit_when_the_faucet_is_empty() -> None:
+    async with scenario(CATALOGUE, settings=SETTINGS, real_server=True) as world:
+        await electorate(world)
+        await deposit(world, 40)
+        case = await approved(world, recurrence="weekly")
+
+        async def second() -> list[str] | None:
+            found = await works(world, case)
+            return found if len(found) == 2 else None
+
+        [first] = await world.until("the first instance", lambda: works(world, case))
+        await do_step(world, first)
+        await world.ended(first)
+        await trigger(world, case)
+        [_, work] = await world.until("the second instance", second)
+        waiting = await world.task(work, "funds")
+        assert waiting == f"{work}.funds.1"
+        await deposit(world, 50, "d2")
+        await do_step(world, work)
+        assert (await world.ended(work))["state"] == "completed"
+        world.started += [first, work]
+
+
+async def test_deleting_a_pending_proposal_ends_its_vote() -> None:
+    async with scenario(CATALOGUE, settings=SETTINGS) as world:
+        await electorate(world)
+        case = await world.start("proposal", proposed(), "prue")
+        gone = await deletion(world, "workflow", case)
+        assert (await world.ended(gone))["outcome"]["status"] == "deleted"
+        assert (await world.ended(case))["state"] == "cancelled"
+        assert (await proposal(world, case))["status"] == "deleted"
+        refused = await vote(world, case, "v1", "approve")
+        assert isinstance(refused, NotVoted) and refused.refusal.code == "ballot-closed"
+
+
+async def test_deleting_work_that_runs_gives_its_money_back() -> None:
+    async with scenario(CATALOGUE, settings=SETTINGS) as world:
+        await electorate(world)
+        await deposit(world, 100)
+        case = await approved(world)
+        work = f"{case}-work-1"
+        await world.task(work, "step-1-paint-the-fence")
+        gone = await deletion(world, "workflow", case)
+        assert (await world.ended(gone))["outcome"]["status"] == "deleted"
+        assert (await world.ended(work))["state"] == "cancelled"
+        assert await world.store.read(funds.totals) == {"balance": 100, "allocated": 0, "unallocated": 100}
+        world.started.append(work)
+
+
+async def test_the_history_of_a_proposal_does_not_grow_with_its_voters() -> None:
+    lengths = []
+    for voters in (10, 60):
+        async with scenario(CATALOGUE, settings=SETTINGS) as world:
+            await electorate(world, voters)
+            await deposit(world, 100)
+            case = await world.start("proposal", proposed(), "prue")
+            await world.state(case, "waiting")
+            for number in range(voters // 2 + 1):
+                await vote(world, case, f"v{number}", "approve")
+            await world.ended(case)
+            lengths.append(len((await world.history(case)).events))
+    # One wake-up at quorum and one at the verdict, whatever their number; two that come close together are one.
+    assert max(lengths) - min(lengths) <= 7, lengths

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from catalogue import test_compliance_case as compliance
 from catalogue import test_partner_approval as partners
+from catalogue import test_voting as voting
 from placet.store import course
 from placet.testing import World
 
@@ -56,7 +57,53 @@ async def compliance_cases(world: World) -> None:
         await world.ended(case_id)
 
 
+async def proposals(world: World) -> None:
+    await voting.electorate(world)
+    await voting.deposit(world, 40)
+    for end in ("approve", "deny", "silence", "cancel", "unfunded"):
+        case_id = await world.start("proposal", voting.proposed(), "prue")
+        await world.state(case_id, "waiting")
+        if end == "cancel":
+            await world.steer(course.cancel, "cora", case_id)
+        elif end != "silence":
+            choice = "deny" if end == "deny" else "approve"
+            for number in range(6 if end != "deny" else 5):
+                await voting.vote(world, case_id, f"v{number}", choice)
+        await world.ended(case_id)
+
+
+async def deletions(world: World) -> None:
+    await voting.electorate(world)
+    for end in ("approve", "deny", "silence"):
+        request = {"target_kind": "workflow", "target_id": "gone", "title": "Gone"}
+        case_id = await world.start("deletion-proposal", request, "prue")
+        await world.state(case_id, "waiting")
+        if end != "silence":
+            for number in range(6):
+                await voting.vote(world, case_id, f"v{number}", end)
+        await world.ended(case_id)
+
+
+async def carried_out(world: World) -> None:
+    await voting.electorate(world)
+    await voting.deposit(world, 80)
+    proposed = [await voting.approved(world) for _ in range(2)]
+    done, cancelled = (f"{proposal}-work-1" for proposal in proposed)
+    world.started[:] = [done, cancelled]
+    name = "step-1-paint-the-fence"
+    await world.answer("wim", done, name, "submit", data={"evidence": "photo"})
+    await world.answer("cora", done, f"verify-{name}", "return", "again")
+    await voting.do_step(world, done)
+    await world.ended(done)
+    await world.task(cancelled, name)
+    await world.steer(course.cancel, "cora", cancelled)
+    await world.ended(cancelled)
+
+
 STORIES: dict[str, Callable[[World], Awaitable[None]]] = {
     "partner-approval": partner_approvals,
     "compliance-case": compliance_cases,
+    "proposal": proposals,
+    "deletion-proposal": deletions,
+    "proposal-work": carried_out,
 }
