@@ -1,8 +1,10 @@
 """The first administrator, and the sample organisation of `placet up --demo`."""
 
+from collections.abc import Iterator
+
 import sqlalchemy as sa
 
-from placet.domain.people import ADMIN, SYSTEM, Grant
+from placet.domain.people import ADMIN, EVERYWHERE, SYSTEM, Grant
 from placet.store import people
 from placet.store import tables as t
 from placet.store.engine import Tx
@@ -10,14 +12,18 @@ from placet.store.engine import Tx
 ADMIN_ID = "admin"
 LABEL = "first administrator"
 
-SAMPLE: tuple[tuple[str, str, tuple[Grant, ...]], ...] = (
-    ("ada", "Ada Amari", (Grant(role="member", scope="deals"), Grant(role="member", scope="desk"))),
-    ("marta", "Marta Mendes", (Grant(role="partner-manager", scope="deals"),)),
-    ("leo", "Leo Larsen", (Grant(role="legal", scope="deals"),)),
-    ("eva", "Eva Ekwueme", (Grant(role="executive", scope="deals"),)),
-    ("omar", "Omar Osei", (Grant(role="compliance-officer", scope="desk"),)),
-    ("cora", "Cora Chen", (Grant(role="coordinator", scope="deals"), Grant(role="coordinator", scope="desk"))),
-    ("kofi", "Kofi Klein", (Grant(role="council"),)),
+SAMPLE: tuple[tuple[str, str, str], ...] = (
+    ("ada", "Ada Amari", "member@deals member@desk voter@coop"),
+    ("marta", "Marta Mendes", "partner-manager@deals voter@coop"),
+    ("leo", "Leo Larsen", "legal@deals voter@coop"),
+    ("eva", "Eva Ekwueme", "executive@deals voter@coop"),
+    ("omar", "Omar Osei", "compliance-officer@desk voter@coop"),
+    ("cora", "Cora Chen", "coordinator@deals coordinator@desk coordinator@coop voter@coop"),
+    ("kofi", "Kofi Klein", "council voter@coop"),
+    ("nils", "Nils Novak", "member@coop voter@coop"),
+    ("yara", "Yara Yilmaz", "member@coop voter@coop"),
+    ("tomo", "Tomo Tanaka", "member@coop voter@coop"),
+    ("pia", "Pia Petrov", "member@coop proposer@coop"),
 )
 
 
@@ -41,4 +47,10 @@ def ensure_sample(tx: Tx) -> None:
     """Add the people of the sample organisation who are not there yet."""
     for person, name, grants in SAMPLE:
         if people.find(tx, person) is None:
-            people.add(tx, SYSTEM, person, name, f"{person}@example.org", grants)
+            held = [Grant(role=role, scope=scope or EVERYWHERE) for role, _, scope in _parted(grants)]
+            people.add(tx, SYSTEM, person, name, f"{person}@example.org", held)
+
+
+def _parted(grants: str) -> Iterator[tuple[str, str, str]]:
+    """`role@scope`, or a role everywhere."""
+    return (grant.partition("@") for grant in grants.split())

@@ -14,14 +14,20 @@ import httpx2
 from placet.runtime.demo.compliance import WINDOW, check_escalated, play_compliance, start_silent
 from placet.runtime.demo.partners import play_partners
 from placet.runtime.demo.stage import PATIENCE_SECONDS, DemoFailed, Say, Stage
+from placet.runtime.demo.voting import COUNTDOWN, play_votes
 from placet.runtime.embedded import free_port
+from placet.runtime.first_admin import SAMPLE
 
-PEOPLE = ("ada", "marta", "leo", "eva", "cora", "kofi", "omar")
-# So that a silent customer runs into the end of the window while one watches.
+PEOPLE = tuple(person for person, _, _ in SAMPLE)
+# So that a silent customer runs into the end of the window, and a countdown ends, while one watches.
 SETTINGS = f"""[policy.compliance-case]
 window = "{WINDOW}"
 submission = "10s"
 reminder = "5s"
+
+[policy.voting]
+countdown = "{COUNTDOWN}"
+reminder = "2s"
 """
 
 
@@ -45,6 +51,7 @@ async def play(say: Say, keep: bool = False) -> int:
             await play_partners(stage)
             await play_compliance(stage)
             await check_escalated(stage, silent)
+            await play_votes(stage)
         say("Verifying the audit log, offline:")
         check = [*placet, "--data", str(data), "verify"]
         verdict = await asyncio.to_thread(subprocess.run, check, env=environment, capture_output=True, text=True)
