@@ -16,6 +16,7 @@ import httpx2
 
 from placet.runtime.embedded import free_port
 from placet.runtime.supervisor import leashed
+from proof import postgres
 
 Finished = subprocess.CompletedProcess[str]
 
@@ -23,7 +24,8 @@ PLACET = [sys.executable, "-m", "placet.cli.main"]
 PATIENCE_SECONDS = 90.0
 LOOK_SECONDS = 0.05
 CHILDREN = {"temporal": "start-dev", "worker": "worker", "api": "api"}
-SAMPLE = ("ada", "marta", "leo", "eva", "cora", "kofi")
+DATABASE_URL = "PLACET_PROOF_DATABASE_URL"
+SAMPLE = ("ada", "marta", "leo", "eva", "omar", "cora", "kofi")
 # A step that was running when its worker died is tried again after `attempt_seconds`.
 SETTINGS = "[patience]\nattempt_seconds = 5\nfirst_retry_seconds = 0.2\nlongest_retry_seconds = 2\nattempts = 100\n"
 
@@ -52,10 +54,20 @@ def alive(pid: int) -> bool:
 
 
 class Installation:
-    """One data directory with its ports; `environment` is added to what `placet up` gets."""
+    """One data directory with its ports; `environment` is added to what `placet up` gets.
 
-    def __init__(self, folder: Path, settings: str = SETTINGS, environment: Mapping[str, str] | None = None) -> None:
+    With the URL of a `server` the application database is on Postgres.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: str = SETTINGS,
+        environment: Mapping[str, str] | None = None,
+        server: str | None = None,
+    ) -> None:
         self.folder = folder
+        self.server = server
         self.data = folder / "data"
         self.port, self.temporal_port = free_port(), free_port()
         self.output = folder / "up.log"
@@ -63,9 +75,10 @@ class Installation:
         # What everybody sent here, and what came of it; see proof.checker.
         self.history: list[dict[str, Any]] = []
         self._config = folder / "placet.toml"
-        self._config.write_text(settings)
+        self._config.write_text(settings + (f'[database]\nurl_env = "{DATABASE_URL}"\n' if server else ""))
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("PLACET_", "TEMPORAL_"))}
-        self.environment = clean | {"PLACET_CONFIG": str(self._config)} | dict(environment or {})
+        own = {"PLACET_CONFIG": str(self._config)} | ({DATABASE_URL: server} if server else {})
+        self.environment = clean | own | dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: set[int] = set()
 
@@ -95,12 +108,13 @@ class Installation:
                 for person in SAMPLE:
                     self.tokens[person] = await self._token(http, person)
 
-    async def hire(self, person: str, role: str) -> None:
+    async def hire(self, person: str, role: str, scope: str = "deals") -> None:
+        """Add somebody, unless they are there, and get a token for them."""
         async with httpx2.AsyncClient(base_url=self.url, timeout=30) as http:
-            grants = [{"role": role, "scope": "deals"}]
+            grants = [{"role": role, "scope": scope}]
             body = {"id": person, "name": person.title(), "email": f"{person}@example.org", "grants": grants}
             added = await http.post("/api/v1/people", json=body, headers=self._authority("admin"))
-            assert added.status_code == 201, added.text
+            assert added.status_code in (200, 201), added.text
             self.tokens[person] = await self._token(http, person)
 
     async def down(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -141,6 +155,13 @@ class Installation:
                 return (await http.get(f"{self.url}/healthz")).status_code == 200
         return False
 
+    async def is_ready(self) -> bool:
+        """Whether acts are taken: the API has just written something."""
+        with contextlib.suppress(httpx2.TransportError):
+            async with httpx2.AsyncClient(timeout=5) as http:
+                return (await http.get(f"{self.url}/readyz")).status_code == 200
+        return False
+
     def kill_everything(self) -> None:
         """kill -9 of the supervisor and of all its children at once, as when the machine's power goes."""
         for pid in (self._running().pid, *self.children().values()):
@@ -173,12 +194,22 @@ class Installation:
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """Read the application database, from outside."""
+        if self.server:
+            return postgres.rows(self.server, query, *values)
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=5)) as live:
             live.row_factory = sqlite3.Row
             return [dict(row) for row in live.execute(query, values)]
 
+    def copied(self) -> Path:
+        """The application database as an SQLite file; nobody writes to it any more."""
+        if self.server is None:
+            return self.database
+        postgres.copy_to_sqlite(self.server, self.folder / "copy.db")
+        return self.folder / "copy.db"
+
     def export(self, name: str = "audit.jsonl") -> Path:
         file = self.folder / name
+        file.unlink(missing_ok=True)
         done = self.placet("export", str(file))
         assert done.returncode == 0, done.stderr
         return file
@@ -214,10 +245,13 @@ class Installation:
 
 @contextlib.asynccontextmanager
 async def installed(
-    folder: Path, settings: str = SETTINGS, environment: Mapping[str, str] | None = None
+    folder: Path,
+    settings: str = SETTINGS,
+    environment: Mapping[str, str] | None = None,
+    server: str | None = None,
 ) -> AsyncIterator[Installation]:
-    """A running installation, of which nothing is left at the end."""
-    place = Installation(folder, settings, environment)
+    """A running installation, of which nothing is left running at the end."""
+    place = Installation(folder, settings, environment, server)
     try:
         await place.up()
         yield place

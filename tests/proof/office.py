@@ -1,6 +1,8 @@
 """People at work over HTTP, with a history of every act: `invoke`, then `ok`, `fail`, or `info` for no answer."""
 
 import asyncio
+import base64
+import json
 import re
 import time
 import uuid
@@ -10,7 +12,9 @@ from typing import Any, NamedTuple
 import httpx2
 
 from proof.harness import LOOK_SECONDS, PATIENCE_SECONDS, Installation, until
+from proof.plans import COMPLIANCE, PARTNER, document_of
 
+OUTSIDE = "outside"
 BUSY = (500, 502, 503, 504)
 LINK = re.compile(r"https?://\S+(/l/\S+)")
 
@@ -34,6 +38,25 @@ def application(partner_id: str, name: str) -> dict[str, Any]:
         "facts": {"annual_revenue_eur": 4_200_000, "countries": ["DE"], "references": 5, "years_active": 9},
         "terms": {"territory": "Germany", "commission_percent": "12.50", "term_months": 24},
     }
+
+
+def customer_file(customer_id: str) -> dict[str, Any]:
+    """A compliance case's request."""
+    return {
+        "customer_id": customer_id,
+        "name": customer_id,
+        "birth_date": "1980-05-01",
+        "countries": ["JO"],
+        "contact_name": "Noor Haddad",
+        "contact_email": f"{customer_id}@customers.example",
+    }
+
+
+def task_of_link(link: str) -> str:
+    """The id of the task that a link opens; it is not secret, only signed."""
+    body = link.rpartition("/")[2].partition(".")[0]
+    task: str = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))[0]
+    return task
 
 
 class Office:
@@ -78,34 +101,56 @@ class Office:
         """One act, sent with the same Idempotency-Key until it is answered; everything goes into the history."""
         op, key = len(self.history), uuid.uuid4().hex
         about = {"op": op, "f": f, "who": who, "key": key, **facts}
-        self.history.append({"type": "invoke", "at": time.time(), **about})
-        given: dict[str, Any] = {"headers": {"Idempotency-Key": key}} if form is None else {"data": form}
-        person = who if form is None else None
+        self.history.append({"type": "invoke", "at": time.time(), "sent": [path, body, form], **about})
+        return await self._send(about, path, body, form)
+
+    async def finish(self, invoke: Mapping[str, Any]) -> Answered:
+        """Send an act again that was begun in a sitting that ended before the answer."""
+        about = {name: value for name, value in invoke.items() if name not in ("type", "at", "sent")}
+        return await self._send(about, *invoke["sent"])
+
+    def unfinished(self) -> list[Mapping[str, Any]]:
+        ended = {op["op"] for op in self.history if op["type"] in ("ok", "fail")}
+        return [op for op in self.history if op["type"] == "invoke" and op["op"] not in ended]
+
+    async def _send(self, about: dict[str, Any], path: str, body: Any, form: Any) -> Answered:
+        # What comes by a link has no key: the content itself must make it count once.
+        outside = about["who"] == OUTSIDE
+        given: dict[str, Any] = {} if outside else {"headers": {"Idempotency-Key": about["key"]}}
+        if form is not None:
+            given["data"] = form
+        if about["f"] == "upload":
+            file = document_of(about["subject"], about["name"], about["round"])
+            given["files"] = {"file": (file.name, file.content, file.media_type)}
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             self.pending += 1
             try:
-                answer = await self.call(person, "POST", path, body, **given)
+                answer = await self.call(None if outside else about["who"], "POST", path, body, **given)
                 problem = answer.text[:200] if answer.status in BUSY else None
             except httpx2.TransportError as error:
                 problem = repr(error)
             finally:
                 self.pending -= 1
             if problem is None:
-                kind = "ok" if answer.status < 300 else "fail"
+                # A page sends the browser on (303) once the documents are taken.
+                kind = "ok" if answer.status < 400 else "fail"
                 told = answer.body if isinstance(answer.body, dict) else {}
                 self.history.append({"type": kind, "at": time.time(), "status": answer.status, "answer": told, **about})
                 return answer
             self.history.append({"type": "info", "at": time.time(), "problem": problem, **about})
-            assert time.monotonic() < deadline, f"{f} by {who} is not answered: {problem}"
+            assert time.monotonic() < deadline, f"{about['f']} by {about['who']} is not answered: {problem}"
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def start(self, partner_id: str, name: str, who: str = "ada") -> Answered:
-        body = {"scope": "deals", "request": application(partner_id, name)}
-        return await self.act(who, "start", "/api/v1/workflows/partner-approval/cases", body, partner=partner_id)
+    async def start(self, subject: str, name: str, who: str = "ada", kind: str = PARTNER) -> Answered:
+        scope, request = ("deals", application(subject, name))
+        if kind == COMPLIANCE:
+            scope, request = ("desk", customer_file(subject))
+        body = {"scope": scope, "request": request}
+        return await self.act(who, "start", f"/api/v1/workflows/{kind}/cases", body, subject=subject)
 
-    async def answer(self, who: str, task: str, outcome: str, comment: str = "") -> Answered:
-        body = {"outcome": outcome, "comment": comment}
+    async def answer(self, who: str, task: str, outcome: str, comment: str = "", data: Any = None) -> Answered:
+        body = {"outcome": outcome, "comment": comment} | ({"data": data} if data else {})
         return await self.act(who, "answer", f"/api/v1/tasks/{task}/answer", body, task=task, outcome=outcome)
 
     async def steer(self, who: str, case_id: str, what: str) -> Answered:
@@ -114,7 +159,14 @@ class Office:
 
     async def follow_link(self, case_id: str, link: str, form: Mapping[str, str]) -> Answered:
         """Somebody outside sends the form of their signed link."""
-        return await self.act("outside", "link", link, form=form, case=case_id, outcome=form["outcome"])
+        outcome, task = form["outcome"], task_of_link(link)
+        return await self.act(OUTSIDE, "link", link, form=dict(form), case=case_id, task=task, outcome=outcome)
+
+    async def upload(self, who: str, path: str, case_id: str, subject: str, name: str, round: int) -> Answered:
+        """Give this customer's document of this round, to the address of a link or of the API."""
+        file = document_of(subject, name, round)
+        facts = {"case": case_id, "subject": subject, "name": name, "round": round, "hash": file.hash}
+        return await self.act(who, "upload", path, form={"name": name}, **facts)
 
     async def links(self) -> list[tuple[str, str]]:
         """(case, link) of the mails to people outside, oldest first, among the newest 200 mails."""

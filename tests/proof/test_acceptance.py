@@ -40,7 +40,7 @@ async def office(shared: Installation) -> AsyncIterator[Office]:
 
 def judged(place: Installation) -> list[str]:
     """What the independent checker finds, when every case of the installation has ended in activation."""
-    partners = {op["partner"]: DONE for op in place.history if op["f"] == "start"}
+    partners = {op["subject"]: DONE for op in place.history if op["f"] == "start"}
     return check(place.database, place.export(f"audit-{len(place.history)}.jsonl"), place.history, partners)
 
 

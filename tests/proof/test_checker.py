@@ -13,14 +13,17 @@ from typing import Any
 import pytest
 
 from proof import checker
-from proof.campaign import Ended
+from proof.runs import Ended
 
 Lines = list[dict[str, Any]]
 
 AN_ACT = "(SELECT decision_id FROM act WHERE door = 'api' LIMIT 1)"
 A_LINK = "(SELECT decision_id FROM act WHERE door = 'link' LIMIT 1)"
 A_REFUSED = "(SELECT id FROM case_ WHERE state = 'refused' LIMIT 1)"
-A_COMPLETED = "(SELECT id FROM case_ WHERE state = 'completed' LIMIT 1)"
+A_COMPLETED = "(SELECT id FROM case_ WHERE state = 'completed' AND kind = 'partner-approval' LIMIT 1)"
+A_DOCUMENT = "(SELECT id FROM case_document LIMIT 1)"
+ITS_HASH = "(SELECT hash FROM case_document LIMIT 1)"
+A_READING = "FROM step WHERE name = 'extraction.text' AND result IS NOT NULL LIMIT 1"
 
 # What somebody might find in the database, and what the judge must say.
 DAMAGES = {
@@ -38,7 +41,8 @@ DAMAGES = {
     ),
     "an acknowledged case is gone": (f"DELETE FROM case_ WHERE id = {A_COMPLETED}", "lost: the case"),
     "two cases for one start": (
-        f"UPDATE case_ SET opening = (SELECT opening FROM case_ WHERE id = {A_COMPLETED}) WHERE state = 'completed'",
+        f"UPDATE case_ SET opening = (SELECT opening FROM case_ WHERE id = {A_COMPLETED})"
+        " WHERE state = 'completed' AND kind = 'partner-approval'",
         "doubled: two cases",
     ),
     "a mail went twice": (
@@ -70,6 +74,49 @@ DAMAGES = {
         f"UPDATE decision SET verdict = json_set(verdict, '$.outcome', 'x') WHERE id = {AN_ACT}",
         "not what was answered",
     ),
+    "an acknowledged document is gone": (f"DELETE FROM case_document WHERE id = {A_DOCUMENT}", "lost: the document"),
+    "the content of a document is gone": (f"DELETE FROM document WHERE hash = {ITS_HASH}", "lost: the content"),
+    "a document says something else": (
+        f"UPDATE document SET content = CAST('forged' AS BLOB) WHERE hash = {ITS_HASH}",
+        "lost: the content",
+    ),
+    "a document is there twice": (
+        "INSERT INTO case_document SELECT id || '/again', case_id, name, round,"
+        " (SELECT hash FROM document WHERE hash <> case_document.hash LIMIT 1), filename, media_type, size,"
+        f" uploaded_by, at, receipt FROM case_document WHERE id = {A_DOCUMENT}",
+        "doubled: the document",
+    ),
+    "nobody gave this document": (
+        f"UPDATE case_document SET name = 'forged' WHERE id = {A_DOCUMENT}",
+        "invented: the document",
+    ),
+    "a round counted without its documents": (
+        "DELETE FROM case_document WHERE name = 'address'",
+        "was submitted without {'address'}",
+    ),
+    "a document was read twice": (
+        f"INSERT INTO step SELECT case_id, name, ordinal + 100, state, undoes, input_digest, result, error, attempts,"
+        f" planned_at, finished_at {A_READING}",
+        "documents were read",
+    ),
+    "a document was never read": (
+        f"DELETE FROM step WHERE (case_id, name, ordinal) = (SELECT case_id, name, ordinal {A_READING})",
+        "documents were read",
+    ),
+    "what was read is gone": (
+        f"DELETE FROM document WHERE hash = (SELECT json_extract(result, '$.text') {A_READING})",
+        "lost: the text",
+    ),
+    "a customer was not screened": ("DELETE FROM step WHERE name = 'screening.investigate'", "0 screenings"),
+    "a compliance case ended against the officer": (
+        "UPDATE case_ SET outcome = json_set(outcome, '$.status', 'REJECTED')"
+        " WHERE json_extract(outcome, '$.status') = 'APPROVED'",
+        "not what the officer decided",
+    ),
+    "the officer saw something else": (
+        "UPDATE decision SET subject = json_set(subject, '$.documents', json_array()) WHERE name = 'officer-decision'",
+        "does not show the documents",
+    ),
     "the engine is still owed": (
         "INSERT INTO outbox (case_id, action, created_at, next_at, attempts)"
         " SELECT id, 'wake', opened_at, 0, 0 FROM case_ LIMIT 1",
@@ -90,7 +137,7 @@ def said(killed: Ended, folder: Path, sql: str = "", change: Callable[[Lines], o
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         if sql:
             assert connection.execute(sql).rowcount > 0
-    return checker.check(database, audit, killed.campaign.office.history, killed.campaign.ends)
+    return checker.check(database, audit, killed.history, killed.ends)
 
 
 def first(lines: Lines, action: str) -> dict[str, Any]:
@@ -151,6 +198,8 @@ CHANGES: dict[str, tuple[Callable[[Lines], None], str]] = {
     "a decision closed twice": (repeat("task.closed"), "closed 2 times"),
     "a pause counted twice": (repeat("case.paused"), "doubled: case.paused"),
     "a cancellation is lost": (drop("case.cancel-requested"), "lost: cancel"),
+    "a document has two lines": (repeat("document.received"), "doubled: 2 audit lines"),
+    "a document has no line": (drop("document.received"), "no line for the document"),
     "a case closed twice": (repeat("case.completed"), "2 closing lines"),
     "a case closed silently": (drop("case.refused"), "0 closing lines"),
 }

@@ -1,61 +1,39 @@
 """kill -9 of any part, at random and at every named point, while people decide: nothing is lost, doubled or stuck.
 
-`KILLS=500` makes it the long run; `SEED` repeats one.
+The short runs are small; `make proof-crash` is the long one.
 """
 
-import random
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from proof.campaign import Campaign, Ended
-from proof.conftest import KILLS, SEED
-from proof.harness import installed, until
-from proof.office import Office
+from proof import report
+from proof.conftest import DATABASES, KILLS, SHORT_CARDS
+from proof.kills import EVERYTHING, POINTS, POSTGRES
+from proof.plans import PLANS
+from proof.runs import Ended
 
-POINTS = (
-    "case-row-written",
-    "case.start-committed",
-    "task.answer-committed",
-    "outbox-claimed",
-    "outbox-sent",
-    "step-planned",
-    "step-effected",
-    "report-committed",
-    "mail-claimed",
-)
-
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.parametrize("database", DATABASES)]
 
 
-def test_random_kills_lose_double_and_block_nothing(killed: Ended) -> None:
-    print(killed.campaign.figures())
-    assert killed.problems() == []
-    assert killed.verified
-
-
-def test_the_random_kills_hit_work_in_flight(killed: Ended) -> None:
-    kills = killed.campaign.kills
-    assert len(kills) >= KILLS
-    assert {kill.child for kill in kills} == {"temporal", "worker", "api"}
-    assert sum(kill.in_flight > 0 for kill in kills) * 3 >= len(kills), kills
-
-
-async def test_a_kill_at_every_named_point_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    tickets = tmp_path / "tickets"
-    tickets.mkdir()
-    environment = {"PLACET_CRASH_AT": ",".join(POINTS), "PLACET_CRASH_TICKETS": str(tickets)}
-
-    async def at_every_point() -> None:
-        for point in POINTS:
-            (tickets / point).write_text("kill")
-            await until(lambda: not list(tickets.iterdir()), f"a kill at {point}")
-
-    async with installed(tmp_path, environment=environment) as place, Office(place) as office:
-        campaign = Campaign(place, office, random.Random(SEED), cases=len(POINTS))
-        await campaign.play(at_every_point())
-        ended = await campaign.wind_up()
-    assert ended.problems() == []
+def test_random_kills_lose_double_and_block_nothing(campaign_on: Callable[[str], Ended], database: str) -> None:
+    ended = campaign_on(database)
+    print("\n" + report.table(ended.figures))
+    assert ended.figures["problems"] == []
     assert ended.verified
-    # Each kill happened in a child, which the supervisor reported and started again.
-    assert place.output.read_text().count("killed by signal 9") >= len(POINTS)
+
+
+def test_the_kills_hit_every_process_and_work_in_flight(campaign_on: Callable[[str], Ended], database: str) -> None:
+    kills = campaign_on(database).kills
+    assert len(kills) >= (KILLS or len(SHORT_CARDS[database]))
+    assert sum(kill.busy > 0 for kill in kills) * 3 >= len(kills), kills
+    if KILLS >= 50:
+        assert {kill.part for kill in kills} >= {"temporal", "worker", "api", EVERYTHING}
+        assert POSTGRES in {kill.part for kill in kills} or database == "sqlite"
+    if KILLS >= 50 or database == "sqlite":
+        assert {kill.point for kill in kills} >= set(POINTS)
+
+
+def test_cases_of_every_plan_were_played(campaign_on: Callable[[str], Ended], database: str) -> None:
+    ends = {f"{plan.kind} {plan.end}" for plan in PLANS}
+    assert set(campaign_on(database).figures["cases_by_end"]) == ends
