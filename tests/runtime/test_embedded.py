@@ -124,7 +124,7 @@ async def test_a_first_boot_killed_at_any_moment_is_made_again(tmp_path: Path) -
         except FileNotFoundError:
             return 0
 
-    for moment in (1, 300_000, 1_500_000, 2_800_000):
+    for moment in (1, 300_000, 900_000, 1_600_000):
         boot = subprocess.Popen([sys.executable, "-c", BOOTSTRAP, str(data.path)], stdin=subprocess.PIPE)
         try:
             # The file of the boot before must be gone first, or the moment would have come already.

@@ -14,7 +14,8 @@ from placet.domain.people import Person
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 
 
-def _control(request: Request) -> Control:
+# Async, though they wait for nothing: the framework sends any other dependency through a thread.
+async def _control(request: Request) -> Control:
     control: Control = request.app.state.control
     return control
 
@@ -22,7 +23,7 @@ def _control(request: Request) -> Control:
 Doors = Annotated[Control, Depends(_control)]
 
 
-def _token(bearer: Bearer) -> str:
+async def _token(bearer: Bearer) -> str:
     return bearer.credentials if bearer else ""
 
 

@@ -87,10 +87,12 @@ def worker(door: Door, data: Path | None, port: int, temporal_port: int | None, 
 @click.pass_obj
 def api(door: Door, data: Path | None, port: int, temporal_port: int | None, config: Path | None) -> None:
     """Run only the API."""
+    import uvloop
+
     from placet.runtime.processes import run_api
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(run_api(_place(door, data, port, temporal_port, config)))
+    uvloop.run(run_api(_place(door, data, port, temporal_port, config)))
 
 
 @click.command()

@@ -186,8 +186,9 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
         own_server = settings.temporal.address is None
         if own_server:
             embedded.check_port(place.temporal_port)
-            await embedded.bootstrap(place.datadir)
-        await asyncio.to_thread(prepare, place, demo)
+            await asyncio.gather(embedded.bootstrap(place.datadir), asyncio.to_thread(prepare, place, demo))
+        else:
+            await asyncio.to_thread(prepare, place, demo)
         _, token_file = place.datadir.admin_token(place.environment)
         address = f"http://{settings.server.host}:{place.port}"
         place.datadir.write_runtime({"url": address, "temporal": place.temporal, "pid": os.getpid()})

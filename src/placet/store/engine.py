@@ -11,8 +11,9 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -34,6 +35,7 @@ GROUP = 200
 BREATH_SECONDS = 0.001
 RETRIED_STATES = ("40001", "40P01")
 SQLITE_BUSY = 5
+BEGIN_WRITING = "BEGIN IMMEDIATE"
 SWITCH_SECONDS = 5
 
 
@@ -94,7 +96,7 @@ class Store:
         self.on_sqlite = url.startswith("sqlite")
         if self.on_sqlite:
             self._reader = _sqlite(url, "BEGIN")
-            self._writer: _GroupWriter | None = _GroupWriter(_sqlite(url, "BEGIN IMMEDIATE"), self)
+            self._writer: _GroupWriter | None = _GroupWriter(_sqlite(url, BEGIN_WRITING), self)
         else:
             self._reader = sa.create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
             self._writer = None
@@ -167,20 +169,35 @@ def _insert_ignoring(table: sa.Table, on_postgres: bool) -> sa.Insert:
 
 def _sqlite(url: str, begin: str) -> Engine:
     """An engine whose transactions begin with `begin`; the driver's own transaction control is off."""
-    engine = sa.create_engine(url, connect_args={"timeout": 5, "check_same_thread": False})
+    # Who writes asks for itself, see `_begun`.
+    patience = 0 if begin == BEGIN_WRITING else SWITCH_SECONDS
+    engine = sa.create_engine(url, connect_args={"timeout": patience, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("busy_timeout=5000", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
         _write_ahead(connection)
 
     @sa.event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
-        conn.exec_driver_sql(begin)
+        _begun(conn, begin)
 
     return engine
+
+
+def _begun(conn: Connection, begin: str) -> None:
+    """Begin; while another process writes, ask often: SQLite itself asks ever less, and misses each pause."""
+    patience = time.monotonic() + SWITCH_SECONDS
+    while True:
+        try:
+            conn.exec_driver_sql(begin)
+            return
+        except OperationalError as error:
+            if _code(error) != SQLITE_BUSY or time.monotonic() > patience:
+                raise
+            time.sleep(BREATH_SECONDS / 2)
 
 
 def _write_ahead(connection: Any) -> None:
@@ -203,6 +220,8 @@ class _GroupWriter:
         self._engine = engine
         self._store = store
         self._calls: queue.SimpleQueue[tuple[Callable[[Tx], Any], Future[Any]] | None] = queue.SimpleQueue()
+        # Only the thread uses it. Taking it from the pool for each group would cost as much as a few statements.
+        self._conn: Connection | None = None
         self._stopped = False
         self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="placet-writer", daemon=True)
@@ -222,6 +241,7 @@ class _GroupWriter:
             self._stopped = True
             self._calls.put(None)
         self._thread.join()
+        self._drop()
         self._engine.dispose()
 
     def _run(self) -> None:
@@ -260,7 +280,7 @@ class _GroupWriter:
         """Commit all of them, then answer; an error of the database itself leaves every future untouched."""
         answers: list[tuple[Future[Any], Any, Exception | None]] = []
         topics: set[str] = set()
-        with self._engine.begin() as conn:
+        with self._transaction() as conn:
             for fn, future in calls:
                 tx = Tx(conn, self._store.clock, self._store.house)
                 conn.exec_driver_sql("SAVEPOINT own")
@@ -284,6 +304,23 @@ class _GroupWriter:
                 future.set_exception(failure)
             else:
                 future.set_result(outcome)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """A transaction on the connection that is kept; after a failure the next one gets a new connection."""
+        try:
+            if self._conn is None:
+                self._conn = self._engine.connect()
+            with self._conn.begin():
+                yield self._conn
+        except BaseException:
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        if self._conn is not None:
+            conn, self._conn = self._conn, None
+            conn.close()
 
 
 def _code(error: Exception) -> int | None:
