@@ -76,7 +76,7 @@ class Report(Durable):
     """From the workflow, before each wait and at the end; told twice, it changes nothing the second time.
 
     `seen` is the progress that the database had confirmed to this run; a database that knows less was restored from
-    an older copy. `opening` comes along only when the database does not know the case at all.
+    an older copy. `opening` and `beginning` come along only when the database does not know the case at all.
     """
 
     case_id: str
@@ -87,6 +87,7 @@ class Report(Durable):
     signals: tuple[SignalNote, ...] = ()
     closing: Closing | None = None
     opening: Opening | None = None
+    beginning: Beginning | None = None
     withdraw_others: bool = False
 
 

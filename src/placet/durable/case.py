@@ -10,7 +10,6 @@ from temporalio import workflow
 
 from placet.domain.ballot import BallotSpec
 from placet.domain.collection import DocumentRequest, Received
-from placet.domain.course import Beginning, Opening
 from placet.domain.funds import FundsSpec
 from placet.domain.model import Durable
 from placet.domain.people import Audience
@@ -38,11 +37,6 @@ class Collected(Durable):
 
 class Case(Course):
     """A durable course of steps and decisions. Subclasses write `run`; see `placet.durable.workflow.case`."""
-
-    @classmethod
-    def begins(cls, opening: Opening) -> Beginning:
-        """What opens with the case, before its workflow runs: an electorate can vote while the engine is down."""
-        return Beginning()
 
     @property
     def id(self) -> str:

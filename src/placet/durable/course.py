@@ -15,7 +15,7 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import is_cancelled_exception
 
 from placet.domain.ballot import BallotSpec
-from placet.domain.course import Ask, Closing, Direction, Opening, Reply, Report, SignalNote
+from placet.domain.course import Ask, Beginning, Closing, Direction, Opening, Reply, Report, SignalNote
 from placet.domain.funds import FundsSpec
 from placet.domain.people import ADMIN, COORDINATOR, Role
 from placet.domain.task import Outcome, TaskSpec, Verdict
@@ -56,6 +56,11 @@ class Course:
         self._facts: dict[str, Any] = {}
         self._ordinals: dict[str, int] = {}
         self._saga = Saga(self)
+
+    @classmethod
+    def begins(cls, opening: Opening) -> Beginning:
+        """What opens with the case, before its workflow runs: an electorate can vote while the engine is down."""
+        return Beginning()
 
     # What the primitives call.
 
@@ -135,7 +140,8 @@ class Course:
                 case Direction.CANCELLED:
                     raise Cancelled(reply.why or "Cancelled.", (reply.by,))
                 case Direction.UNKNOWN:
-                    told = told.model_copy(update={"opening": self.opening, "signals": ()})
+                    begun = self.begins(self.opening)
+                    told = told.model_copy(update={"opening": self.opening, "beginning": begun, "signals": ()})
                 case Direction.BEHIND:
                     await self._after_restore(reply.why)
                     told = told.model_copy(update={"seen": self._seen, "signals": ()})

@@ -6,10 +6,10 @@ import sqlalchemy as sa
 
 from placet.domain.audit import GENESIS, canonical
 from placet.domain.calendar import BusinessCalendar
-from placet.domain.course import Closing, Direction, Opening, Reply, Report
+from placet.domain.course import Beginning, Closing, Direction, Opening, Reply, Report
 from placet.domain.people import SYSTEM, Person
 from placet.domain.task import Refusal, TaskSpec
-from placet.store import funds, notices, outbox, signals
+from placet.store import funds, notices, outbox, proposals, signals
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted, audit_refusal
 from placet.store.ballots import RollNotStaged
@@ -33,7 +33,7 @@ def report(tx: Tx, told: Report) -> Reply:
     except NoSuchCase:
         if told.opening is None:
             return Reply(direction=Direction.UNKNOWN)
-        _recover(tx, told.opening, told.seen)
+        _recover(tx, told.opening, told.beginning, told.seen)
         return Reply(direction=Direction.BEHIND, progress=told.seen, why="The database does not know this case.")
 
 
@@ -147,7 +147,7 @@ def _close(case: LockedCase, closing: Closing) -> None:
     case.tx.announce(f"case:{case.id}")
 
 
-def _recover(tx: Tx, opening: Opening, seen: int) -> None:
+def _recover(tx: Tx, opening: Opening, beginning: Beginning | None, seen: int) -> None:
     """Take a case back into a database that was restored from a copy older than the case."""
     row = {
         "id": opening.case_id,
@@ -169,6 +169,8 @@ def _recover(tx: Tx, opening: Opening, seen: int) -> None:
         with locked(tx, opening.case_id) as case:
             case.audit(SYSTEM, "case.recovered", {"kind": opening.kind, "scope": opening.scope}, title=opening.title)
             case.involve(opening.requester, "requester")
+            if beginning is not None and beginning.proposal is not None:
+                proposals.insert(tx, case, beginning.proposal)
 
 
 def pause(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCounted:
