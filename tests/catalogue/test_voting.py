@@ -254,3 +254,31 @@ async def test_the_history_of_a_proposal_does_not_grow_with_its_voters() -> None
             lengths.append(len((await world.history(case)).events))
     # One wake-up at quorum and one at the verdict, whatever their number; two that come close together are one.
     assert max(lengths) - min(lengths) <= 7, lengths
+
+
+async def test_a_proposal_that_a_restored_database_does_not_know_is_voted_on_again() -> None:
+    async with scenario(CATALOGUE, settings=SETTINGS) as world:
+        await electorate(world)
+        await deposit(world, 100)
+        case = await world.start("proposal", proposed(), "prue")
+        await world.state(case, "waiting")
+
+        def forget(tx: Tx) -> None:
+            mine = sa.select(t.decision.c.id).where(t.decision.c.case_id == case).scalar_subquery()
+            for table in (t.mailing, t.candidate, t.exclusion, t.roll, t.roll_head):
+                tx.conn.execute(table.delete().where(table.c.decision_id.in_(mine)))
+            for table in (t.outbox, t.decision, t.case_party):
+                tx.conn.execute(table.delete().where(table.c.case_id == case))
+            tx.conn.execute(t.audit_text.delete().where(t.audit_text.c.chain == case))
+            tx.conn.execute(t.audit.delete().where(t.audit.c.chain == case))
+            tx.conn.execute(t.proposal.delete().where(t.proposal.c.id == case))
+            tx.conn.execute(t.case.delete().where(t.case.c.id == case))
+
+        await world.store.write(forget)
+        await world.handle(case).signal("wake")
+        await world.answer("cora", case, "attention-restored-database", "continue")
+        await world.task(case, "vote")
+        for number in range(6):
+            assert isinstance(await vote(world, case, f"v{number}", "approve"), Voted)
+        assert (await world.ended(case))["outcome"]["status"] == "approved"
+        assert (await proposal(world, case))["status"] == "approved"
