@@ -21,6 +21,10 @@ class Action(StrEnum):
     START = "start"
     READ_ALL_MAIL = "read-all-mail"
     EXPORT_AUDIT = "export-audit"
+    FORCE_APPROVE = "force-approve"
+    DEPOSIT = "deposit"
+    READ_FAUCET = "read-faucet"
+    READ_LEDGER = "read-ledger"
 
 
 RIGHTS: dict[Action, tuple[str, ...]] = {
@@ -29,6 +33,10 @@ RIGHTS: dict[Action, tuple[str, ...]] = {
     Action.REASSIGN: (COORDINATOR, ADMIN),
     Action.READ_ALL_MAIL: (ADMIN,),
     Action.EXPORT_AUDIT: (COUNCIL, ADMIN),
+    Action.FORCE_APPROVE: (ADMIN,),
+    Action.DEPOSIT: (ADMIN,),
+    Action.READ_FAUCET: (COORDINATOR, COUNCIL, ADMIN),
+    Action.READ_LEDGER: (COUNCIL, ADMIN),
 }
 """The roles that carry each right, in the scope of the thing acted on; starting is decided by the workflow."""
 

@@ -19,9 +19,13 @@ REGISTRY = "@registry"
 REFUSED = "@refused"
 
 
+# Made once: `json.dumps` makes one for each call that asks for its own form.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical(value: Any) -> bytes:
     """The one byte form of a JSON value: sorted keys, no spaces, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def digest(value: Any) -> str:
@@ -63,6 +67,28 @@ def chained(
     time = stamp(at)
     own = line_hash(chain, seq, time, actor, action, detail, prev)
     return AuditEvent(chain=chain, seq=seq, at=time, actor=actor, action=action, detail=detail, prev=prev, hash=own)
+
+
+def link_faults(line: Mapping[str, Any], seq: int, prev: str) -> list[str]:
+    """What is wrong with this line of a chain, told to follow line `seq` with the hash `prev`."""
+    faults = []
+    if line["seq"] != seq + 1:
+        faults.append("lines are missing or out of order before it")
+    if line["prev"] != prev:
+        faults.append("does not follow the line before it")
+    content = (line["chain"], line["seq"], line["at"], line["actor"], line["action"], line["detail"], line["prev"])
+    if line["hash"] != line_hash(*content):
+        faults.append("its content was changed")
+    return [f"{line['chain']} line {line['seq']}: {fault}" for fault in faults]
+
+
+def promised_texts(detail: Mapping[str, Any]) -> dict[str, str]:
+    """The digests of the personal texts that a line speaks of, by field."""
+    return {
+        field: value["digest"]
+        for field, value in detail.items()
+        if isinstance(value, dict) and len(value) == 1 and "digest" in value
+    }
 
 
 class Head(Durable):
@@ -156,17 +182,9 @@ class _Log:
 
     def _event(self, event: AuditEvent) -> None:
         before = self.heads.get(event.chain)
-        where = f"{event.chain} line {event.seq}"
-        if event.seq != (before.seq if before else 0) + 1:
-            self.problems.append(f"{where}: lines are missing or out of order before it")
-        if event.prev != (before.hash if before else GENESIS):
-            self.problems.append(f"{where}: does not follow the line before it")
-        own = line_hash(event.chain, event.seq, event.at, event.actor, event.action, event.detail, event.prev)
-        if event.hash != own:
-            self.problems.append(f"{where}: its content was changed")
-        for field, value in event.detail.items():
-            if isinstance(value, dict) and set(value) == {"digest"}:
-                self.promised[(event.chain, event.seq, field)] = value["digest"]
+        self.problems += link_faults(event.__dict__, before.seq if before else 0, before.hash if before else GENESIS)
+        for field, expected in promised_texts(event.detail).items():
+            self.promised[(event.chain, event.seq, field)] = expected
         self.heads[event.chain] = event
         self.hashes[(event.chain, event.seq)] = event.hash
 

@@ -5,7 +5,8 @@ offline recount. All arithmetic is on integers and instants. What one voter may 
 `voting`.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
@@ -140,6 +141,14 @@ def freeze(
         expires_at=opened_at + spec.expiry.elapsed,
         remind_before=spec.remind_before.elapsed if spec.remind_before else None,
     )
+
+
+def roll_hash(person_ids: Iterable[str]) -> str:
+    """The commitment to an electorate: SHA-256 over the ids in order of their code points, a line each."""
+    told = hashlib.sha256()
+    for person_id in sorted(person_ids):
+        told.update(person_id.encode() + b"\n")
+    return told.hexdigest()
 
 
 class Count(Durable):

@@ -54,7 +54,7 @@ class Lines:
 
 
 def append(tx: Tx, chain: str, actor: str, action: str, detail: Mapping[str, Any], **texts: str) -> AuditEvent:
-    """Append to a chain that belongs to no case, `@registry` or `@refused`."""
+    """Append to a chain that belongs to no case: `@registry`, `@faucet` or `@refused`."""
     row = tx.conn.execute(_HEAD, {"of_chain": chain}).one_or_none()
     if row is None:
         first = {"chain": chain, "seq": 0, "hash": GENESIS}

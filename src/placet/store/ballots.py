@@ -27,14 +27,17 @@ from placet.store.roll import Electorate
 NAME = "vote"
 FORCE = "ballot.force-approve"
 
-_d, _a, _x = t.decision.c, t.act.c, t.exclusion.c
+_d, _a, _x, _p, _r = t.decision.c, t.act.c, t.exclusion.c, t.person.c, t.roll.c
 _CASE_OF = sa.select(_d.case_id).where(_d.id == sa.bindparam("of_task"), _d.form == "ballot")
 _ROW = sa.select(t.decision).where(_d.id == sa.bindparam("of_task")).with_for_update()
-_VOTES = sa.select(_a.person_id, _a.outcome, _a.comment, _a.at, _a.receipt).where(
-    _a.decision_id == sa.bindparam("of_task"), _a.person_id.in_(sa.bindparam("people", expanding=True))
-)
-_EXCLUDED = sa.select(_x.person_id, _x.reason).where(
-    _x.decision_id == sa.bindparam("of_task"), _x.person_id.in_(sa.bindparam("people", expanding=True))
+# Everything that the database knows of these people on this ballot, in one query.
+_STANDINGS = (
+    sa.select(_p.id, _r.person_id.label("listed"), _x.reason, _a.outcome, _a.at, _a.receipt)
+    .select_from(t.person)
+    .outerjoin(t.roll, (_r.decision_id == sa.bindparam("of_task")) & (_r.person_id == _p.id))
+    .outerjoin(t.exclusion, (_x.decision_id == sa.bindparam("of_task")) & (_x.person_id == _p.id))
+    .outerjoin(t.act, (_a.decision_id == sa.bindparam("of_task")) & (_a.person_id == _p.id))
+    .where(_p.id.in_(sa.bindparam("people", expanding=True)))
 )
 _INSERT_VOTES = t.act.insert()
 
@@ -78,9 +81,9 @@ class NotVoted:
 class LockedBallot(LockedDecision):
     form = "ballot"
 
-    def __init__(self, case: LockedCase, row: Mapping[Any, Any]) -> None:
+    def __init__(self, case: LockedCase, row: Mapping[Any, Any], rules: BallotRules | None = None) -> None:
         super().__init__(case, row)
-        self.rules = BallotRules.model_validate(row["rules"])
+        self.rules = rules or BallotRules.model_validate(row["rules"])
 
     @property
     def count(self) -> Count:
@@ -104,6 +107,15 @@ class LockedBallot(LockedDecision):
             self.keep(count.model_copy(update={"reminded": True}))
             self.case.audit(SYSTEM, "ballot.reminded", {"ballot": self.id})
             mailings.reminder(self)
+
+    def commitment(self) -> Mapping[str, Any]:
+        """The rules, the roll and the log of votes, as one number or hash each."""
+        return {
+            "votes": self.count.cast,
+            "log": self.case["audit_head"],
+            "rules": digest(self.row["rules"]),
+            "roll": self.rules.roll_hash,
+        }
 
     def ended(self, verdict: Verdict) -> None:
         """Say it to everybody, and open the wait for funds that an approval brings."""
@@ -175,13 +187,16 @@ def open_ballot(case: LockedCase, spec: BallotSpec, ordinal: int) -> LockedBallo
 
 
 @contextmanager
-def locked_ballot(tx: Tx, ballot_id: str) -> Iterator[LockedBallot]:
-    """Lock the case, then the ballot."""
-    case_id = tx.conn.execute(_CASE_OF, {"of_task": ballot_id}).scalar_one_or_none()
+def locked_ballot(
+    tx: Tx, ballot_id: str, case_id: str | None = None, rules: BallotRules | None = None
+) -> Iterator[LockedBallot]:
+    """Lock the case, then the ballot; who knows its case and its frozen rules already spares looking for them."""
+    if case_id is None:
+        case_id = tx.conn.execute(_CASE_OF, {"of_task": ballot_id}).scalar_one_or_none()
     if case_id is None:
         raise NoSuchTask(ballot_id)
     with locked(tx, case_id) as case:
-        yield LockedBallot(case, tx.conn.execute(_ROW, {"of_task": ballot_id}).mappings().one())
+        yield LockedBallot(case, tx.conn.execute(_ROW, {"of_task": ballot_id}).mappings().one(), rules)
 
 
 def cast(ballot: LockedBallot, papers: Sequence[Paper]) -> list[Voted | NotVoted]:
@@ -246,13 +261,16 @@ class _Box:
     def __init__(self, ballot: LockedBallot, people: Iterable[str]) -> None:
         self.ballot = ballot
         self.count = ballot.count
-        conn, mine = ballot.case.tx.conn, {"of_task": ballot.id, "people": sorted(people)}
-        self.cast = {
-            row.person_id: Voted(row.person_id, Choice(row.outcome), row.at, row.receipt)
-            for row in conn.execute(_VOTES, mine)
-        }
-        self._roll = roll.members(ballot.case.tx, ballot.id, mine["people"])
-        self._excluded = {row.person_id: row.reason for row in conn.execute(_EXCLUDED, mine)}
+        self.cast: dict[str, Voted] = {}
+        self._roll: set[str] = set()
+        self._excluded: dict[str, str] = {}
+        for row in ballot.case.tx.conn.execute(_STANDINGS, {"of_task": ballot.id, "people": sorted(people)}):
+            if row.listed is not None:
+                self._roll.add(row.id)
+            if row.reason is not None:
+                self._excluded[row.id] = row.reason
+            if row.outcome is not None:
+                self.cast[row.id] = Voted(row.id, Choice(row.outcome), row.at, row.receipt)
         self._rows: list[dict[str, Any]] = []
 
     def standing(self, person: Person) -> VoterStanding:

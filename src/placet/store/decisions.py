@@ -74,6 +74,10 @@ class LockedDecision(ABC):
     def catch_up(self) -> None:
         """Apply what is due now to an open decision of a case that runs."""
 
+    def commitment(self) -> Mapping[str, Any]:
+        """What the line of its end says beyond the verdict, so that it can be checked without the database."""
+        return {}
+
     @abstractmethod
     def ended(self, verdict: Verdict) -> None:
         """What else this form's end brings, in the same transaction."""
@@ -129,6 +133,7 @@ def close(decision: LockedDecision, verdict: Verdict) -> None:
             "reason": verdict.reason,
             "as_of": verdict.at.isoformat(),
             "tally": dict(decision.row["tally"]),
+            **decision.commitment(),
         },
     )
     decision.ended(verdict)

@@ -18,12 +18,14 @@ from placet.domain.proposal import MAX_AMOUNT
 from placet.domain.task import Reason, Refusal, Verdict
 from placet.store import notices, proposals
 from placet.store import tables as t
+from placet.store.audit import append
 from placet.store.cases import LockedCase, locked
 from placet.store.decisions import LockedDecision, close, decision_id, insert
 from placet.store.engine import Store, Tx
 
 FAUCET = "faucet"
 DEPOSITS = "deposits"
+CHAIN = "@faucet"
 
 _b, _l, _v, _w, _d = t.budget.c, t.ledger.c, t.reservation.c, t.work.c, t.decision.c
 _ROW = sa.select(t.decision).where(_d.id == sa.bindparam("of_task")).with_for_update()
@@ -101,11 +103,14 @@ def totals(tx: Tx) -> dict[str, int]:
 def deposit(tx: Tx, by: str, amount: int, key: str, memo: str = "") -> Refusal | None:
     """Put money into the faucet, once per key."""
     row = _locked_budget(tx)
+    if _entered(tx, key):
+        return None
     if row["balance"] + amount > MAX_AMOUNT:
         detail = f"The faucet can hold at most {MAX_AMOUNT}; it holds {row['balance']}."
         return Refusal(code="deposit-overflow", detail=detail, field="amount")
     if _enter(tx, key, {DEPOSITS: -amount, FAUCET: amount}, by, None, memo):
         _move(tx, balance=amount, offered=False)
+        append(tx, CHAIN, by, "faucet.deposited", {"amount": amount, "key": key}, memo=memo)
     return None
 
 
@@ -120,9 +125,17 @@ def to_offer(tx: Tx) -> bool:
     return tx.conn.execute(sa.select(_b.id).where(_b.id == FAUCET, ~_b.offered)).first() is not None
 
 
-def offered(tx: Tx) -> None:
-    """From here on, whoever waits has been asked, or opens later and looks for itself. Call before asking them."""
-    tx.conn.execute(t.budget.update().where(_b.id == FAUCET).values(offered=True))
+def freed(tx: Tx) -> int:
+    """The line of the ledger that freed money last."""
+    query = sa.select(sa.func.max(_l.id)).where(_l.account == FAUCET, _l.amount > 0)
+    return int(tx.conn.execute(query).scalar_one() or 0)
+
+
+def offered(tx: Tx, up_to: int) -> None:
+    """Whoever waits has been asked about all that was `freed` up to this line, or opens later and looks for itself."""
+    _locked_budget(tx)
+    if freed(tx) == up_to:
+        tx.conn.execute(t.budget.update().where(_b.id == FAUCET).values(offered=True))
 
 
 def offer(tx: Tx, case_id: str) -> None:
@@ -137,10 +150,12 @@ async def offer_all(store: Store) -> int:
     """Ask everybody who waits for money, if some became free; how many were asked."""
     if not await store.read(to_offer):
         return 0
-    await store.write(offered)
+    up_to = await store.read(freed)
     cases = await store.read(waiting)
     for case_id in cases:
         await store.write(partial(offer, case_id=case_id))
+    # Last: whoever is killed before begins again.
+    await store.write(partial(offered, up_to=up_to))
     return len(cases)
 
 
@@ -171,7 +186,8 @@ def pay(tx: Tx, proposal: str, work: str, person: str, amount: int, key: str, me
     _locked_budget(tx)
     if _entered(tx, key):
         return False
-    owed = int(tx.conn.execute(sa.select(_w.owed).where(_w.id == work)).scalar_one_or_none() or 0)
+    open_work = sa.select(_w.owed).where(_w.id == work, _w.state == "open")
+    owed = int(tx.conn.execute(open_work).scalar_one_or_none() or 0)
     if amount > min(owed, reserved(tx, proposal)):
         raise NotReserved(f"{amount} is more than is reserved for {work}")
     if amount:

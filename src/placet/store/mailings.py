@@ -11,7 +11,7 @@ from placet.domain import ballot as rule
 from placet.domain import voting
 from placet.domain.explain import in_full
 from placet.domain.task import Reason, Verdict
-from placet.store import notices
+from placet.store import notices, people
 from placet.store import tables as t
 from placet.store.engine import Tx
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PAGE = 500
 
-_m, _r, _p, _a, _d = t.mailing.c, t.roll.c, t.person.c, t.act.c, t.decision.c
+_m, _r, _p, _g, _a, _d = t.mailing.c, t.roll.c, t.person.c, t.role_grant.c, t.act.c, t.decision.c
 REMINDER = "reminder"
 
 
@@ -34,7 +34,7 @@ def opened(ballot: "LockedBallot") -> None:
 
 
 def reminder(ballot: "LockedBallot") -> None:
-    """To those who still owe a vote when it is written."""
+    """To those who still owe a vote when it is written, and may still give it."""
     ends = in_full(rule.deadline(ballot.rules, ballot.count))
     text = (
         f"Your vote is still missing: {ballot.case['title']}.\n\nVote here until {ends}: {_page(ballot)}\n\n"
@@ -67,18 +67,20 @@ def expand(tx: Tx) -> bool:
         .order_by(_r.person_id)
         .limit(PAGE)
     )
+    ballot = tx.conn.execute(sa.select(_d.case_id, _d.state, _d.rules).where(_d.id == row["decision_id"])).one()
     if row["kind"] == REMINDER:
+        needed = ballot.rules["electorate"]
         voted = sa.exists().where(_a.decision_id == row["decision_id"], _a.person_id == _r.person_id)
-        voters = voters.where(~voted)
+        holding = sa.exists().where(_g.person_id == _r.person_id, people.holders(needed["name"], needed["scope"]))
+        voters = voters.where(~voted, holding, ~_p.external, sa.literal(ballot.state) == "open")
     page = tx.conn.execute(voters).all()
-    case_id = tx.conn.execute(sa.select(_d.case_id).where(_d.id == row["decision_id"])).scalar_one()
     notices.queue_many(
         tx,
         [
             (f"{row['key']}/{voter.id}", (voter.id, voter.name, voter.email), row["subject"], _to(voter.name, row))
             for voter in page
         ],
-        case_id,
+        ballot.case_id,
     )
     end: dict[str, Any] = {"cursor": page[-1].id} if len(page) == PAGE else {"done_at": tx.now}
     tx.conn.execute(t.mailing.update().where(_m.id == row["id"]).values(end))

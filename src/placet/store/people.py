@@ -23,6 +23,12 @@ _HOLDER = (
     .where(_a.hash == sa.bindparam("of_hash"), _a.revoked_at.is_(None), _p.active)
     .order_by(_g.role, _g.scope)
 )
+_HOLDERS = (
+    _KNOWN.join(t.access_token, _a.person_id == _p.id)
+    .add_columns(_a.hash)
+    .where(_a.hash.in_(sa.bindparam("hashes", expanding=True)), _a.revoked_at.is_(None), _p.active)
+    .order_by(_a.hash, _g.role, _g.scope)
+)
 
 _STATE = sa.select(sa.cast(t.meta.c.value, sa.BigInteger)).where(t.meta.c.key == REGISTRY)
 _NEXT_STATE = (
@@ -43,6 +49,14 @@ def find(tx: Tx, person_id: str) -> Person | None:
 def by_token(tx: Tx, token: str) -> Person | None:
     """The active person behind a bearer token, or None."""
     return _known(tx.conn.execute(_HOLDER, {"of_hash": token_hash(token)}).all())
+
+
+def by_tokens(tx: Tx, hashes: Iterable[str]) -> dict[str, Person]:
+    """The active people behind these `token_hash`es, by hash; who is not there holds none of them."""
+    rows: dict[str, list[sa.Row[Any]]] = {}
+    for row in tx.conn.execute(_HOLDERS, {"hashes": sorted(set(hashes))}):
+        rows.setdefault(row.hash, []).append(row)
+    return {hashed: person for hashed, known in rows.items() if (person := _known(known)) is not None}
 
 
 def _known(rows: Sequence[sa.Row[Any]]) -> Person | None:

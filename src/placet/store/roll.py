@@ -5,12 +5,12 @@ registry counts its changes: a roll that was read while they went on is staged a
 disturbed is what the ballot opens with.
 """
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from placet.domain.ballot import roll_hash as roll_hash
 from placet.domain.model import Durable
 from placet.domain.people import EVERYWHERE
 from placet.store import people
@@ -22,6 +22,9 @@ AT_ONCE = 2_000
 """Electorates of up to this size are read where the ballot opens, in the same transaction."""
 
 _r, _h = t.roll.c, t.roll_head.c
+_MEMBERS = sa.select(_r.person_id).where(
+    _r.decision_id == sa.bindparam("of_task"), _r.person_id.in_(sa.bindparam("people", expanding=True))
+)
 
 
 class Electorate(Durable):
@@ -83,13 +86,9 @@ def stage(tx: Tx, staging: Staging) -> None:
 
 def measure(tx: Tx, staging: Staging) -> None:
     """Count and commit to a complete roll; only reads, so a large one is measured without holding others up."""
-    told, total = hashlib.sha256(), 0
-    # The databases may sort by their own rules; the commitment must not depend on them.
-    ids = tx.conn.execute(sa.select(_r.person_id).where(_r.decision_id == staging.decision_id)).scalars()
-    for person_id in sorted(ids):
-        told.update(person_id.encode() + b"\n")
-        total += 1
-    staging.measured = Roll(total, told.hexdigest())
+    query = sa.select(_r.person_id).where(_r.decision_id == staging.decision_id)
+    ids = tx.conn.execute(query).scalars().all()
+    staging.measured = Roll(len(ids), roll_hash(ids))
 
 
 def stage_whole(tx: Tx, decision_id: str, electorate: Electorate) -> Roll:
@@ -120,16 +119,7 @@ async def move_on(store: Store, staging: Staging) -> None:
 
 def members(tx: Tx, decision_id: str, which: Collection[str]) -> set[str]:
     """Those of these people who are on the roll."""
-    query = sa.select(_r.person_id).where(_r.decision_id == decision_id, _r.person_id.in_(which))
-    return set(tx.conn.execute(query).scalars())
-
-
-def roll_hash(person_ids: Collection[str]) -> str:
-    """The commitment to an electorate: SHA-256 over the ids in order of their code points, a line each."""
-    told = hashlib.sha256()
-    for person_id in sorted(person_ids):
-        told.update(person_id.encode() + b"\n")
-    return told.hexdigest()
+    return set(tx.conn.execute(_MEMBERS, {"of_task": decision_id, "people": sorted(which)}).scalars())
 
 
 def _take(tx: Tx, staging: Staging) -> None:

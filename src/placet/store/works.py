@@ -1,5 +1,6 @@
 """What an approved proposal becomes: its series, its cases of work, and how they end."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from placet.domain.proposal import Recurrence
 from placet.store import cases, course, proposals
 from placet.store import tables as t
 from placet.store.engine import Tx
+from placet.store.forms import open_decisions
 from placet.store.funds import release
 
 KIND = "proposal-work"
@@ -46,18 +48,21 @@ def begin_series(tx: Tx, proposal_id: str) -> Series | None:
 
 def tick(tx: Tx, series_id: str, slot: str) -> str | None:
     """Open the instance of this moment, once; None when the series has stopped."""
-    row = tx.conn.execute(sa.select(t.series).where(_s.id == series_id).with_for_update()).one_or_none()
-    return open_work(tx, row.proposal_id, slot) if row is not None and row.state == ACTIVE else None
+    proposal = _proposal_of(tx, series_id, lock=True)
+    state = tx.conn.execute(sa.select(_s.state).where(_s.id == series_id)).scalar_one_or_none()
+    return open_work(tx, proposal["id"], slot) if proposal is not None and state == ACTIVE else None
 
 
-def open_work(tx: Tx, proposal_id: str, slot: str) -> str:
-    """Open the case that carries a proposal out, once for each slot; returns its id."""
+def open_work(tx: Tx, proposal_id: str, slot: str) -> str | None:
+    """Open the case that carries a proposal out, once for each slot; its id, None if the proposal was deleted."""
+    proposal = _proposal_of(tx, proposal_id, lock=True)
+    assert proposal is not None
     own = _w.proposal_id == proposal_id
     known = tx.conn.execute(sa.select(_w.id).where(own, _w.slot == slot)).scalar_one_or_none()
     if known is not None:
         return str(known)
-    proposal = proposals.find(tx, proposal_id)
-    assert proposal is not None
+    if proposal["status"] == proposals.DELETED:
+        return None
     number = int(tx.conn.execute(sa.select(sa.func.count()).select_from(t.work).where(own)).scalar_one()) + 1
     parent = Opening.model_validate(tx.conn.execute(sa.select(_c.opening).where(_c.id == proposal_id)).scalar_one())
     title = proposal["title"] if proposal["series_id"] is None else f"{proposal['title']} ({number})"
@@ -82,8 +87,8 @@ def open_work(tx: Tx, proposal_id: str, slot: str) -> str:
 def finish(tx: Tx, work_id: str, state: str, key: str) -> None:
     """Work that has ended owes nothing more; what nothing will need any more becomes free."""
     row = tx.conn.execute(sa.select(t.work).where(_w.id == work_id).with_for_update()).one()
-    if row.state == OPEN:
-        tx.conn.execute(t.work.update().where(_w.id == work_id).values(state=state, owed=0))
+    ended = state if row.state == OPEN else row.state
+    tx.conn.execute(t.work.update().where(_w.id == work_id).values(state=ended, owed=0))
     active = tx.conn.execute(sa.select(_s.id).where(_s.proposal_id == row.proposal_id, _s.state == ACTIVE)).first()
     if active is None:
         release(tx, row.proposal_id, key, work_id)
@@ -91,10 +96,14 @@ def finish(tx: Tx, work_id: str, state: str, key: str) -> None:
 
 def stop_series(tx: Tx, target: str) -> str | None:
     """Let a series, named by its own id or its proposal's, open nothing more; its id, None if there is none."""
-    found = _proposal_of(tx, target)
+    found = _proposal_of(tx, target, lock=True)
     if found is None or found["series_id"] is None:
         return None
     mine = _s.id == found["series_id"]
+    if alive(tx, found):
+        # It may be about to begin.
+        row = {"id": found["series_id"], "proposal_id": found["id"], "state": STOPPED, "created_at": tx.now}
+        tx.insert_ignoring(t.series, row | {"stopped_at": tx.now})
     tx.conn.execute(t.series.update().where(mine, _s.state == ACTIVE).values(state=STOPPED, stopped_at=tx.now))
     return str(found["series_id"])
 
@@ -106,14 +115,29 @@ def delete(tx: Tx, target: str, by: str) -> bool:
         own = _w.id == target
         tx.conn.execute(t.work.update().where(own, _w.state == OPEN).values(state=DELETED, deleted_by=by))
         return tx.conn.execute(sa.select(_w.id).where(own, _w.deleted_by == by)).first() is not None
-    if proposal["deleted_by"] == by:
+    with cases.locked(tx, proposal["id"]) as case:
+        # What the clock has decided before stands; what is open must not be decided any more.
+        for decision in open_decisions(case):
+            decision.settle()
+        proposal = _proposal_of(tx, target, lock=True)
+        assert proposal is not None
+        if proposal["deleted_by"] == by:
+            return True
+        there, goes_on = alive(tx, proposal), case.is_open
+        if there:
+            proposals.mark(tx, case.id, status=proposals.DELETED, awaiting_funds=False, deleted_by=by)
+    if there and goes_on:
+        cancel(tx, proposal["id"], by)
+    return there
+
+
+def alive(tx: Tx, proposal: Mapping[Any, Any]) -> bool:
+    """Whether there is still something of this proposal that could be deleted."""
+    if proposal["status"] == proposals.PENDING:
         return True
-    alive = proposal["status"] == proposals.PENDING or (
-        proposal["status"] == proposals.APPROVED and (proposal["series_id"] is not None or _unfinished(tx, target))
+    return proposal["status"] == proposals.APPROVED and (
+        proposal["series_id"] is not None or _unfinished(tx, proposal["id"])
     )
-    if alive:
-        proposals.mark(tx, proposal["id"], status=proposals.DELETED, awaiting_funds=False, deleted_by=by)
-    return alive
 
 
 def running(tx: Tx, target: str) -> list[str]:
@@ -143,7 +167,9 @@ def _unfinished(tx: Tx, proposal_id: str) -> bool:
     return not states or OPEN in states
 
 
-def _proposal_of(tx: Tx, target: str) -> dict[str, Any] | None:
+def _proposal_of(tx: Tx, target: str, lock: bool = False) -> dict[str, Any] | None:
     query = sa.select(t.proposal).where((_p.id == target) | (_p.series_id == target))
-    row = tx.conn.execute(query.with_for_update()).mappings().one_or_none()
+    # Rows that refer to it can still be written: a reservation, by whoever holds the budget.
+    query = query.with_for_update(key_share=True) if lock else query
+    row = tx.conn.execute(query).mappings().one_or_none()
     return dict(row) if row else None

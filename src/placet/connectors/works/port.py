@@ -45,10 +45,13 @@ class WorksActivities:
 
     @activity.defn(name="works.begin")
     async def begin(self, step: Step, proposal: str) -> str:
-        """Carry out an approved proposal: open its one case of work, or start its series. Returns that id."""
+        """Carry out an approved proposal: open its one case of work, or start its series.
+
+        Returns that id; nothing if the proposal has been deleted meanwhile.
+        """
         series = await self._store.write(lambda tx: works.begin_series(tx, proposal))
         if series is None:
-            return await self._store.write(lambda tx: works.open_work(tx, proposal, "once"))
+            return await self._store.write(lambda tx: works.open_work(tx, proposal, "once")) or ""
         crash.reach("series-planned")
         if series.active:
             await self._schedules.start(series.id, series.recurrence, series.title)
