@@ -10,6 +10,8 @@ from pydantic import Field
 from placet.api.app import create_app, wire
 from placet.api.events import Streams
 from placet.api.service import EngineStatus
+from placet.catalogue.voting.deletion import DeletionProposal
+from placet.catalogue.voting.proposal import Proposal
 from placet.control.control import Control
 from placet.domain.course import Ask, Report
 from placet.domain.model import Durable
@@ -119,8 +121,9 @@ class Office:
         self.clock = clock
         self.tokens: dict[str, str] = {}
         self.engine: dict[str, Any] = {"engine": "up"}
-        policies = {"order": {"review": "3d"}, "audit": {}}
-        self.control = Control(store, (entry_of(Ordering), entry_of(Auditing)), lambda entry: policies[entry.kind])
+        policies = {"order": {"review": "3d"}}
+        entries = tuple(entry_of(workflow) for workflow in (Ordering, Auditing, Proposal, DeletionProposal))
+        self.control = Control(store, entries, lambda entry: policies.get(entry.kind, {}))
         self.app = _app(self.control, self._status)
         self.http = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=self.app, raise_app_exceptions=False), base_url="http://placet"

@@ -94,7 +94,8 @@ async def test_a_key_that_is_no_key_is_refused(office: Office, key: str) -> None
 
 
 async def test_every_act_with_a_body_takes_a_key(office: Office) -> None:
-    """Each POST and PUT of the API declares the header; each call for a signal token issues another."""
+    """Each POST and PUT of the API declares the header; each call for a signal token issues another, and a vote is
+    the same however often it is sent."""
     api = (await office.http.get("/api/v1/openapi.json")).json()
     without = {
         path
@@ -103,4 +104,5 @@ async def test_every_act_with_a_body_takes_a_key(office: Office) -> None:
         if method in ("post", "put")
         and "Idempotency-Key" not in [parameter["name"] for parameter in told.get("parameters", [])]
     }
-    assert without == {"/api/v1/tasks/{task_id}/signal-token"}
+    votes = {"/voter/workflows/{workflow_id}/vote", "/voter/deletion-proposals/{proposal_id}/vote"}
+    assert without == {"/api/v1/tasks/{task_id}/signal-token"} | votes

@@ -33,6 +33,9 @@ def test_every_workflow_setting_and_command_has_its_place() -> None:
     assert "`POST /api/v1/tasks/{task_id}/answer`" in pages["api.md"]
     assert "| `task-closed` | 409 |" in pages["errors.md"]
     assert "| `task.answered` | a person |" in pages["audit-actions.md"]
+    assert "| `task.closed` | Placet |" in pages["audit-actions.md"]
+    closed = next(line for line in pages["audit-actions.md"].splitlines() if line.startswith("| `ballot.closed`"))
+    assert all(f"`{key}`" in closed for key in ("ballot", "votes", "log", "roll", "rules", "tally", "as_of"))
 
 
 def test_the_sample_settings_are_the_defaults() -> None:
@@ -48,7 +51,7 @@ def test_the_sample_settings_leave_nothing_out() -> None:
             assert set(uncommented[name]) == set(field.annotation.model_fields), name
     assert set(uncommented["mail"]["smtp"]) == set(SmtpSettings.model_fields)
     SmtpSettings.model_validate(uncommented["mail"]["smtp"])
-    kinds = {entry.kind: entry.policy for entry in CATALOGUE}
+    kinds = {entry.policy_name: entry.policy for entry in CATALOGUE}
     for kind, policy in uncommented["policy"].items():
         assert set(policy) == set(kinds[kind].model_fields), kind
 

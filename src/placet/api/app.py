@@ -6,7 +6,22 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from placet.api import cases, documents, errors, events, messages, people, service, tasks, workflows
+from placet.api import (
+    admin,
+    ballots,
+    cases,
+    documents,
+    errors,
+    events,
+    messages,
+    people,
+    proposer,
+    service,
+    tasks,
+    voter,
+    votes,
+    workflows,
+)
 from placet.api.events import Streams
 from placet.api.frame import BodyLimit, Frame, told
 from placet.api.metrics import Metrics, Timed
@@ -37,7 +52,21 @@ def create_app(
     app.add_middleware(Timed)
     app.add_middleware(Frame)
     errors.install(app)
-    for part in (people, workflows, cases, documents, tasks, messages, events, service):
+    for part in (
+        votes,
+        people,
+        workflows,
+        cases,
+        documents,
+        tasks,
+        proposer,
+        voter,
+        admin,
+        ballots,
+        messages,
+        events,
+        service,
+    ):
         app.include_router(part.router)
     links.install(app)
     uploads.install(app)

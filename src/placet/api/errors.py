@@ -39,7 +39,10 @@ OF_HTTP: dict[int, tuple[str, str, str]] = {
 
 
 class ProblemView(BaseModel):
-    """An error: `code` is stable, `detail` is for people, `field` and `errors` say where a request is wrong."""
+    """An error: `code` is stable, `detail` is for people, `field` and `errors` say where a request is wrong.
+
+    `verdict` is how a task ended, `final` how a proposal did; `proposal` is the one that is there already.
+    """
 
     type: str
     title: str
@@ -49,6 +52,8 @@ class ProblemView(BaseModel):
     field: str | None = None
     errors: list[Fault] | None = None
     verdict: dict[str, Any] | None = None
+    final: dict[str, Any] | None = None
+    proposal: str | None = None
 
 
 DOCUMENTED: dict[int | str, dict[str, Any]] = {

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -61,6 +62,28 @@ class Door:
         """Fetch the content of a file."""
         content: bytes = asyncio.run(self._send("GET", path, None, {})).content
         return content
+
+    def lines(self, path: str, **params: Any) -> Iterator[str]:
+        """The lines of a long answer of a running Placet, as they come."""
+        import httpx2
+
+        url, token = self._target()
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            with (
+                httpx2.Client(base_url=url or "", timeout=30) as client,
+                client.stream("GET", path, params=params, headers=headers) as answer,
+            ):
+                if answer.status_code >= 400:
+                    answer.read()
+                self._checked(answer)
+                rest = b""
+                for piece in answer.iter_bytes():
+                    # Not splitlines: a text may hold characters that it takes for the end of a line.
+                    *whole, rest = (rest + piece).split(b"\n")
+                    yield from (line.decode() for line in whole)
+        except httpx2.TransportError as error:
+            raise click.ClickException(f"the answer of {url} broke off: {error}") from error
 
     async def _send(self, method: str, path: str, key: str | None, given: dict[str, Any]) -> Any:
         import httpx2

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from placet import __version__
-from placet.cli import cases, documents, people, proof, serving, tasks
+from placet.cli import cases, documents, people, proof, serving, tasks, voting
 from placet.cli.door import DEFAULT_DATA, Door
 
 EPILOG = """\b
@@ -16,6 +16,7 @@ A first look:
   placet workflows                 what can be started
   placet case start partner-approval --scope deals request.json
   placet task list                 what waits for me
+  placet proposals                 what I can vote on
 
 Without --url the commands work on the installation in --data, running or not, as its administrator."""
 
@@ -73,6 +74,13 @@ for command in (
     cases.case,
     tasks.task,
     documents.document,
+    voting.proposals,
+    voting.propose,
+    voting.propose_deletion,
+    voting.vote,
+    voting.force_approve,
+    voting.faucet,
+    voting.deposit,
     people.person,
     people.mail,
     proof.verify,

@@ -11,6 +11,7 @@ from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, found, not_found, uncounted
 from placet.control.sent import Because, OneLine, Paging
 from placet.control.views import CaseLine, CaseView, EventView, Page, StepLine
+from placet.control.waiting import decision_line, others, waiting_in
 from placet.domain.access import Action, permitted
 from placet.domain.people import Person
 from placet.store import course
@@ -62,7 +63,7 @@ class Cases:
             shown = rows[: which.limit]
             ids = [row["id"] for row in shown if row["is_open"]]
             check(tx, ids)
-            waiting = reading.by_case(reading.tasks(tx, reading.open_in(ids))) if ids else {}
+            waiting = waiting_in(tx, ids)
             lines = [reading.case_line(row, waiting.get(row["id"], ()), tx.now) for row in shown]
             more = len(rows) > which.limit
             following = cursor.encode(cursor.micros(shown[-1]["opened_at"]), shown[-1]["id"]) if more else None
@@ -77,13 +78,15 @@ class Cases:
                 return None
             check(tx, [case_id])
             tasks = reading.tasks(tx, t.decision.c.case_id == case_id)
+            rest = others(tx, t.decision.c.case_id == case_id)
             s = t.step
             steps = tx.conn.execute(sa.select(s).where(s.c.case_id == case_id).order_by(s.c.planned_at, s.c.ordinal))
             return CaseView(
-                **reading.case_line(row, tasks, tx.now).model_dump(),
+                **reading.case_line(row, [*rest, *tasks], tx.now).model_dump(),
                 request=row["opening"]["request"],
                 can_manage=permitted(person, Action.MANAGE_CASE, row["scope"]),
                 tasks=[reading.task_line(task) for task in tasks],
+                decisions=[decision_line(one) for one in rest],
                 steps=[StepLine.model_validate(step, from_attributes=True) for step in steps],
             )
 
@@ -142,8 +145,8 @@ class Cases:
                 return uncounted(result)
             changed = reading.seen_case(tx, present, case_id)
             assert changed is not None
-            waiting = reading.tasks(tx, reading.open_in([case_id]))
-            return Done(reading.case_line(changed, waiting, tx.now).model_dump(mode="json"))
+            waiting = waiting_in(tx, [case_id])
+            return Done(reading.case_line(changed, waiting.get(case_id, ()), tx.now).model_dump(mode="json"))
 
         return await self._door.act(person, attempt, act, once)
 

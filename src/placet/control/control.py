@@ -6,15 +6,20 @@ from typing import Any
 from placet.connectors.blobs.inspection import MOST_BYTES
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
+from placet.control import deletions
+from placet.control.ballots import Ballots
 from placet.control.cases import Cases
 from placet.control.documents import Documents
 from placet.control.door import Door
 from placet.control.events import Events
+from placet.control.faucet import Faucet
 from placet.control.links import Links
 from placet.control.messages import Messages
 from placet.control.people import People
 from placet.control.tasks import Tasks
 from placet.control.vitals import Pulse
+from placet.control.votes import Votes
+from placet.control.voting import Voting
 from placet.control.workflows import Workflows
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Patience
@@ -39,7 +44,12 @@ class Control:
         self.door = Door(store)
         self.people = People(self.door)
         self.workflows = Workflows(
-            self.door, catalogue, policies, calendar or BusinessCalendar(), patience or Patience()
+            self.door,
+            catalogue,
+            policies,
+            calendar or BusinessCalendar(),
+            patience or Patience(),
+            {deletions.KIND: deletions.aimed},
         )
         self.cases = Cases(self.door)
         self.tasks = Tasks(self.door)
@@ -47,4 +57,8 @@ class Control:
         self.links = Links(self.door, self.tasks, self.documents)
         self.messages = Messages(self.door)
         self.events = Events(self.door)
+        self.ballots = Ballots(self.door)
+        self.votes = Votes(self.door)
+        self.voting = Voting(self.door, self.workflows)
+        self.faucet = Faucet(self.door)
         self.pulse = Pulse(self.door)

@@ -1,8 +1,10 @@
 """The one way in: an act is one transaction, by somebody who is active now, counted once however often it is sent."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -83,7 +85,9 @@ class Door:
             cases = overdue.cases
         # Reading must work while nothing can be written; the deadline will be applied by whoever comes next.
         with suppress(StoreUnavailable):
-            await self.store.write(lambda tx: reading.settle_cases(tx, cases))
+            await asyncio.gather(
+                *(self.store.write(partial(reading.settle_case, case_id=case_id)) for case_id in cases)
+            )
         return await self.store.read(lambda tx: look(tx, lambda _, __: None))
 
 

@@ -24,6 +24,7 @@ from placet.store import tables as t
 from placet.store.engine import Tx
 
 NOT_ADMIN = "Only administrators may do this."
+UNKNOWN_TOKEN = "Send a valid token as “Authorization: Bearer …”."
 
 
 class NewToken(Sent):
@@ -40,7 +41,7 @@ class People:
         """Who holds this bearer token; raises the problem `unauthenticated`."""
         person = await self._door.read(lambda tx: people.by_token(tx, token)) if token else None
         if person is None:
-            raise Problem("unauthenticated", "Send a valid token as “Authorization: Bearer …”.")
+            raise Problem("unauthenticated", UNKNOWN_TOKEN)
         return person
 
     def me(self, person: Person) -> MeView:

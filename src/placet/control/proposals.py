@@ -1,16 +1,22 @@
 """Proposals as people see them: one shape for the list, the single one, and the answer to a vote."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from pydantic import BaseModel
 
+from placet.control.markdown import rendered
+from placet.control.waiting import funds_wanted
 from placet.domain import ballot as rule
 from placet.domain import voting
 from placet.domain.ballot import BallotRules
 from placet.domain.task import Verdict
-from placet.store.ballots import count_of
+from placet.store import tables as t
+from placet.store.ballots import NAME, count_of
+from placet.store.decisions import decision_id
+from placet.store.engine import Tx
 
 
 class VotesView(BaseModel):
@@ -24,17 +30,31 @@ class VotesView(BaseModel):
     quorum_threshold: int
 
 
+class StepView(BaseModel):
+    """One step of what is proposed; `description_html` is safe to put on a page."""
+
+    title: str
+    description: str
+    description_html: str
+    bounty: int
+    credentials: list[str]
+
+
 class ProposalView(BaseModel):
-    """A proposal, or the deletion of one (`kind`). Moments are Unix seconds, as voters' tools expect them."""
+    """A proposal, or the deletion of one (`kind`). Moments are Unix seconds, as voters' tools expect them.
+
+    Descriptions are Markdown; their `_html` is rendered and sanitised, safe to put on a page.
+    """
 
     id: str
     kind: str
     status: str
     title: str
     description: str
+    description_html: str
     proposer: str
     scope: str
-    steps: list[dict[str, Any]]
+    steps: list[StepView]
     recurrence: str
     series_id: str | None
     target_kind: str | None
@@ -57,21 +77,28 @@ class ProposalView(BaseModel):
 
 
 def told(
-    proposal: Mapping[Any, Any], ballot: Mapping[Any, Any], rules: BallotRules, my_decision: str | None, now: datetime
+    proposal: Mapping[Any, Any],
+    ballot: Mapping[Any, Any],
+    rules: BallotRules,
+    my_decision: str | None,
+    now: datetime,
+    waiting: str = "",
 ) -> ProposalView:
-    """The view of these rows of `proposal` and `decision`; `now` explains an open vote."""
+    """The view of these rows of `proposal` and `decision`; `now` explains an open vote, `waiting` what comes after."""
     count = count_of(ballot)
     verdict = Verdict.model_validate(ballot["verdict"]) if ballot["verdict"] else None
     ends = rule.finalize_at(rules, count)
+    explanation = voting.state(rules, count, now, verdict).explanation
     return ProposalView(
         id=proposal["id"],
         kind=proposal["kind"],
         status=proposal["status"],
         title=proposal["title"],
         description=proposal["description"],
+        description_html=rendered(proposal["description"]),
         proposer=proposal["proposer"],
         scope=proposal["scope"],
-        steps=proposal["steps"],
+        steps=[StepView(**step, description_html=rendered(step["description"])) for step in proposal["steps"]],
         recurrence=proposal["recurrence"],
         series_id=proposal["series_id"],
         target_kind=proposal["target_kind"],
@@ -97,8 +124,39 @@ def told(
         ballot=ballot["id"],
         subject_hash=rules.subject_hash,
         roll_hash=rules.roll_hash,
-        explanation=voting.state(rules, count, now, verdict).explanation,
+        explanation=f"{explanation} {waiting}".strip(),
     )
+
+
+def shown(tx: Tx, person_id: str, proposals: Sequence[Mapping[Any, Any]]) -> list[ProposalView]:
+    """The views of these rows for this person, all of them with a few queries."""
+    d, a, c = t.decision.c, t.act.c, t.case.c
+    own = {decision_id(proposal["id"], NAME, 1): proposal for proposal in proposals}
+    if not own:
+        return []
+    cases = [proposal["id"] for proposal in proposals]
+    found = tx.conn.execute(sa.select(t.decision).where(d.id.in_(list(own)))).mappings()
+    ballots = {row["id"]: row for row in found}
+    mine: dict[str, str] = {
+        row.decision_id: row.outcome
+        for row in tx.conn.execute(
+            sa.select(a.decision_id, a.outcome).where(a.decision_id.in_(list(own)), a.person_id == person_id)
+        )
+    }
+    paused = sa.select(c.id, c.paused_at).where(c.id.in_(cases), c.paused_at.is_not(None))
+    stood = {row.id: row.paused_at for row in tx.conn.execute(paused)}
+    unfunded = funds_wanted(tx, [row["id"] for row in proposals if row["awaiting_funds"]], tx.now)
+    return [
+        told(
+            proposal,
+            ballots[ballot],
+            BallotRules.model_validate(ballots[ballot]["rules"]),
+            mine.get(ballot),
+            stood.get(proposal["id"]) or tx.now,
+            unfunded.get(proposal["id"], ""),
+        )
+        for ballot, proposal in own.items()
+    ]
 
 
 def _unix(at: datetime | None) -> int | None:

@@ -1,9 +1,9 @@
-"""Facts about cases and tasks as pages need them, loaded for a whole list at once."""
+"""Facts about cases and their decisions as pages need them, loaded for a whole list at once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -42,18 +42,30 @@ def nothing_due(tx: Tx, cases: Iterable[str]) -> None:
         raise Overdue(late)
 
 
-def settle_cases(tx: Tx, cases: Iterable[str]) -> None:
-    """Apply what is due, case by case in one order, so that two readers cannot block each other for good."""
-    for case_id in cases:
-        with locked(tx, case_id) as case:
-            for decision in open_decisions(case):
-                decision.settle()
+def settle_case(tx: Tx, case_id: str) -> None:
+    """Apply what is due in one case. Never two in one transaction: a verdict locks the budget, behind its case."""
+    with locked(tx, case_id) as case:
+        for decision in open_decisions(case):
+            decision.settle()
 
 
 def seen_case(tx: Tx, person: Person, case_id: str) -> Mapping[Any, Any] | None:
     """The case row if this person may see it."""
     query = sa.select(t.case).where(t.case.c.id == case_id, sees_case(person))
     return tx.conn.execute(query).mappings().one_or_none()
+
+
+class Waits(Protocol):
+    """A decision that a case waits for while it is open."""
+
+    @property
+    def row(self) -> Mapping[Any, Any]: ...
+
+    def waits(self, scope: str, now: datetime) -> str:
+        """For whom or what, and what the clock will do."""
+
+
+Facts = TypeVar("Facts", bound=Waits)
 
 
 @dataclass
@@ -74,6 +86,9 @@ class TaskFacts:
     @property
     def is_open(self) -> bool:
         return bool(self.row["state"] == "open")
+
+    def waits(self, scope: str, now: datetime) -> str:
+        return sentence(self, scope, now)
 
 
 def tasks(tx: Tx, which: sa.ColumnElement[bool]) -> list[TaskFacts]:
@@ -109,10 +124,10 @@ def tasks(tx: Tx, which: sa.ColumnElement[bool]) -> list[TaskFacts]:
     return list(facts.values())
 
 
-def by_case(found: Iterable[TaskFacts]) -> dict[str, list[TaskFacts]]:
-    grouped: dict[str, list[TaskFacts]] = {}
-    for task in found:
-        grouped.setdefault(task.row["case_id"], []).append(task)
+def by_case(found: Iterable[Facts]) -> dict[str, list[Facts]]:
+    grouped: dict[str, list[Facts]] = {}
+    for one in found:
+        grouped.setdefault(one.row["case_id"], []).append(one)
     return grouped
 
 
@@ -136,13 +151,13 @@ def silence(task: TaskFacts) -> str:
     return f"If nobody acts, it {end} on {in_full(deadline)}."
 
 
-def waiting_for(case: Mapping[Any, Any], waiting: Sequence[TaskFacts], now: datetime) -> str:
+def waiting_for(case: Mapping[Any, Any], waiting: Sequence[Waits], now: datetime) -> str:
     """One sentence for a case: what it waits for, or how it ended."""
     if not case["is_open"]:
         why = (case["outcome"] or {}).get("reason")
         ended = f"It ended on {in_full(case['closed_at'])}: {case['state']}"
         return f"{ended}. {why}" if why else f"{ended}."
-    told = " ".join(sentence(task, case["scope"], now) for task in waiting if task.is_open)
+    told = " ".join(one.waits(case["scope"], now) for one in waiting if one.row["state"] == "open")
     if case["paused_at"] is not None:
         stopped = f"Paused since {in_full(case['paused_at'])}: no act is taken and no clock runs until it is resumed."
         return f"{stopped} {told}".strip()
@@ -157,7 +172,7 @@ def waiting_for(case: Mapping[Any, Any], waiting: Sequence[TaskFacts], now: date
     return "It is at work on its next step; nobody needs to act."
 
 
-def case_line(case: Mapping[Any, Any], waiting: Sequence[TaskFacts], now: datetime) -> CaseLine:
+def case_line(case: Mapping[Any, Any], waiting: Sequence[Waits], now: datetime) -> CaseLine:
     return CaseLine(
         id=case["id"],
         kind=case["kind"],

@@ -66,7 +66,7 @@ class Tasks:
         query = (
             sa.select(d.id, d.due_at, t.case)
             .join_from(t.decision, t.case, k.id == d.case_id)
-            .where(d.id.in_(_asked(person)), d.state == "open", k.is_open)
+            .where(d.id.in_(_asked(person)), d.state == "open", d.form == LockedTask.form, k.is_open)
             .where(~sa.exists().where(t.exclusion.c.decision_id == d.id, t.exclusion.c.person_id == person.id))
             .where(~sa.exists().where(t.act.c.decision_id == d.id, t.act.c.person_id == person.id))
             .order_by(d.due_at.asc().nulls_last(), d.id)
@@ -230,7 +230,7 @@ def _case_of(tx: Tx, person: Person, task_id: str) -> Mapping[Any, Any] | None:
     query = (
         sa.select(t.case)
         .join_from(t.case, t.decision, t.decision.c.case_id == t.case.c.id)
-        .where(t.decision.c.id == task_id, sees_case(person))
+        .where(t.decision.c.id == task_id, t.decision.c.form == LockedTask.form, sees_case(person))
     )
     return tx.conn.execute(query).mappings().one_or_none()
 

@@ -71,6 +71,20 @@ class TaskLine(View):
     claimed_by: list[str]
 
 
+class DecisionLine(View):
+    """A ballot in its case, or a wait for funds (`form`)."""
+
+    id: str
+    form: str
+    title: str
+    state: str
+    opened_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    verdict: Verdict | None
+    tally: dict[str, Any]
+
+
 class StepLine(View):
     name: str
     ordinal: int
@@ -98,11 +112,12 @@ class CaseLine(View):
 
 
 class CaseView(CaseLine):
-    """`can_manage`: whether the caller may pause, resume and cancel."""
+    """`can_manage`: whether the caller may pause, resume and cancel. `decisions`: ballots and waits for funds."""
 
     request: dict[str, Any]
     can_manage: bool
     tasks: list[TaskLine]
+    decisions: list[DecisionLine]
     steps: list[StepLine]
     links: dict[str, str] = {}
 

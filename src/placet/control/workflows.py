@@ -1,7 +1,7 @@
 """The catalogue as people see it, and starting a case of it."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -12,6 +12,7 @@ from placet.control.errors import PLAIN, Problem, invalid, pointer
 from placet.control.sent import Scope, Sent
 from placet.control.strictness import closed, unknown_fields
 from placet.control.views import Page, WorkflowLine, WorkflowView
+from placet.control.waiting import waiting_in
 from placet.domain.access import Action, permitted
 from placet.domain.audit import canonical, digest
 from placet.domain.calendar import BusinessCalendar
@@ -29,6 +30,12 @@ MAX_REQUEST_BYTES = 256 * 1024
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
+Prepare = Callable[[Tx, Person, str, dict[str, Any]], dict[str, Any] | Problem]
+"""Completes a request from what the database knows, or says why there can be no such case now."""
+
+Answer = Callable[[Tx, Person, str], dict[str, Any]]
+
+
 class Start(Sent):
     """What a case begins with: the scope it belongs to, and the workflow's own request."""
 
@@ -37,7 +44,8 @@ class Start(Sent):
 
 
 class Workflows:
-    """`policies` gives the policy in force for a workflow; it is frozen into each case that opens."""
+    """`policies` gives the policy in force for a workflow; it is frozen into each case that opens. `prepared` says for
+    some kinds what the database adds to a request, or has against it."""
 
     def __init__(
         self,
@@ -46,12 +54,14 @@ class Workflows:
         policies: Callable[[Entry], dict[str, Any]],
         calendar: BusinessCalendar,
         patience: Patience,
+        prepared: Mapping[str, Prepare],
     ) -> None:
         self._door = door
         self._entries = {entry.kind: entry for entry in catalogue}
         self._policies = policies
         self._calendar = calendar
         self._patience = patience
+        self._prepared = prepared
 
     def listed(self) -> Page[WorkflowLine]:
         return Page(items=[_line(entry) for entry in self._entries.values()], next_cursor=None)
@@ -65,12 +75,14 @@ class Workflows:
             policy=self._policies(entry),
         )
 
-    async def start(self, person: Person, kind: str, given: Start, once: Once | None = None) -> Done:
-        """Open a case. It counts once this returns; the engine may start it later."""
+    async def start(
+        self, person: Person, kind: str, given: Start, once: Once | None = None, answer: Answer | None = None
+    ) -> Done:
+        """Open a case. It counts once this returns; the engine may start it later. `answer` tells of the new case in
+        other words than the usual."""
         entry = self._entry(kind)
-        request = self._checked(entry, given.request)
+        checked = self._checked(entry, given.request)
         policy = self._policies(entry)
-        title = title_of(entry.subject, request) or entry.title
         case_id = f"{kind}-{''.join(secrets.choice(CROCKFORD) for _ in range(10))}"
 
         def act(tx: Tx, present: Person) -> Done | Problem:
@@ -78,6 +90,10 @@ class Workflows:
                 who = " or ".join(entry.starters) if entry.starters else "somebody with a role"
                 detail = f"Only {who} in the scope {given.scope} may start this workflow."
                 return forbidden(tx, present, "case.start", detail, {"kind": kind, "scope": given.scope})
+            request = self._prepared[kind](tx, present, given.scope, checked) if kind in self._prepared else checked
+            if isinstance(request, Problem):
+                return request
+            title = title_of(entry.subject, request) or entry.title
             opening = Opening(
                 case_id=case_id,
                 kind=kind,
@@ -93,9 +109,7 @@ class Workflows:
             evidence = {"request": digest(request), "policy": digest(policy)}
             cases.create(tx, case_id, kind, given.scope, title, present.id, told, present.id, evidence)
             begin(tx, case_id, entry.workflow.begins(opening))
-            row = reading.seen_case(tx, present, case_id)
-            assert row is not None
-            return Done(reading.case_line(row, (), tx.now).model_dump(mode="json"), created=True)
+            return Done((answer or _line_of)(tx, present, case_id), created=True)
 
         while True:
             try:
@@ -126,6 +140,13 @@ class Workflows:
             raise Problem("invalid-request", faults[0].detail, faults=faults)
         checked: dict[str, Any] = taken.model_dump(mode="json")
         return checked
+
+
+def _line_of(tx: Tx, person: Person, case_id: str) -> dict[str, Any]:
+    row = reading.seen_case(tx, person, case_id)
+    assert row is not None
+    waiting = waiting_in(tx, [case_id]).get(case_id, ())
+    return reading.case_line(row, waiting, tx.now).model_dump(mode="json")
 
 
 def _line(entry: Entry) -> WorkflowLine:

@@ -4,6 +4,7 @@ import ast
 import inspect
 import json
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +24,9 @@ from placet.durable.workflow import Entry
 from placet.runtime.processes import control_of
 from placet.runtime.settings import Settings
 from placet.store.cases import OPEN_STATES, CaseState
+from placet.store.decisions import LockedDecision
 from placet.store.engine import Store
+from placet.store.forms import FORMS
 from placet.store.house import House
 
 # The layer above this one: it is looked at here, never called.
@@ -36,11 +39,13 @@ SOURCES = Path(__file__).parents[1]
 # The actions whose last word the code fills in: what it may be, when Placet or when a person writes it.
 PLACET, PERSON = "Placet", "a person"
 ENDINGS: dict[tuple[str, str], tuple[str, ...]] = {
-    ("task.", PLACET): ("closed", "withdrawn"),
     ("step.", PLACET): (StepState.DONE, StepState.UNKNOWN, StepState.FAILED, StepState.UNDO_FAILED),
     ("step.", PERSON): (StepState.SKIPPED,),
     ("case.", PLACET): tuple(sorted({*CaseState} - {*OPEN_STATES})),
 }
+
+# How the actions end that every form of a decision has.
+ENDS_OF_FORMS = ("closed", "withdrawn")
 
 ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("PLACET_ADMIN_TOKEN", "The first administrator's token, at least 16 characters; otherwise one is made."),
@@ -192,12 +197,28 @@ def _written(function: ast.FunctionDef, call: ast.Call) -> Iterator[tuple[str, t
             names = [name]
         case ast.JoinedStr(values=[ast.Constant(value=str(start)), ast.FormattedValue()]):
             names = [f"{start}{end}" for end in ENDINGS.get((start, by), ("…",))]
+        case ast.JoinedStr(values=[ast.FormattedValue(), ast.Constant(value=str(end))]):
+            names = [f"{form}{end}" for form in FORMS]
+        case ast.JoinedStr(values=[ast.FormattedValue(), ast.Constant(value="."), ast.FormattedValue()]):
+            names = [f"{form}.{end}" for form in FORMS for end in ENDS_OF_FORMS]
         case _:
             return
     evidence = _keys(function, rest[0]) if rest else set()
     texts = {keyword.arg for keyword in call.keywords if keyword.arg}
     for name in names:
-        yield name, ({by}, evidence, texts)
+        form, _, end = name.partition(".")
+        own = {form} if isinstance(action, ast.JoinedStr) and form in FORMS else set()
+        if own and end in ENDS_OF_FORMS:
+            own |= _committed(FORMS[form])
+        yield name, ({by}, evidence | own, texts)
+
+
+def _committed(form: type[LockedDecision]) -> set[str]:
+    """The keys of what the end of this form says beyond the verdict."""
+    written = ast.parse(textwrap.dedent(inspect.getsource(form.commitment)))
+    returned = [node.value for node in ast.walk(written) if isinstance(node, ast.Return)]
+    function = next(node for node in ast.walk(written) if isinstance(node, ast.FunctionDef))
+    return {key for value in returned if value is not None for key in _keys(function, value)}
 
 
 def _keys(function: ast.FunctionDef, value: ast.expr) -> set[str]:

@@ -1,0 +1,92 @@
+"""What cases wait for beside human tasks: their ballots, and money that must be there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from placet.control.reading import Waits, by_case, open_in, tasks
+from placet.control.views import DecisionLine
+from placet.domain import voting
+from placet.domain.ballot import BallotRules
+from placet.domain.funds import FundsRules, funds_sentence
+from placet.domain.task import Verdict
+from placet.store import tables as t
+from placet.store.ballots import LockedBallot, count_of
+from placet.store.engine import Tx
+from placet.store.funds import LockedFunds, totals
+
+OTHERS = (LockedBallot.form, LockedFunds.form)
+
+
+@dataclass(frozen=True)
+class BallotFacts:
+    row: Mapping[Any, Any]
+    rules: BallotRules
+    paused_at: datetime | None
+
+    def waits(self, scope: str, now: datetime) -> str:
+        return voting.ballot_sentence(self.rules, count_of(self.row), self.paused_at or now)
+
+
+@dataclass(frozen=True)
+class FundsFacts:
+    row: Mapping[Any, Any]
+    rules: FundsRules
+    faucet: Mapping[str, int]
+
+    def waits(self, scope: str, now: datetime) -> str:
+        return funds_sentence(self.rules, timedelta(microseconds=self.row["shift_us"]), self.faucet)
+
+
+def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[BallotFacts | FundsFacts]:
+    """The ballots and waits for funds that fulfil the condition, oldest first."""
+    d = t.decision.c
+    query = (
+        sa.select(t.decision, t.case.c.paused_at)
+        .join_from(t.decision, t.case, t.case.c.id == d.case_id)
+        .where(which, d.form.in_(OTHERS))
+        .order_by(d.opened_at, d.id)
+    )
+    rows = tx.conn.execute(query).mappings().all()
+    faucet = totals(tx) if any(row["form"] == LockedFunds.form for row in rows) else {}
+    return [
+        BallotFacts(row, BallotRules.model_validate(row["rules"]), row["paused_at"])
+        if row["form"] == LockedBallot.form
+        else FundsFacts(row, FundsRules.model_validate(row["rules"]), faucet)
+        for row in rows
+    ]
+
+
+def waiting_in(tx: Tx, cases: Sequence[str]) -> dict[str, list[Waits]]:
+    """What each of these cases waits for: its open decisions."""
+    if not cases:
+        return {}
+    which = open_in(cases)
+    found: list[Waits] = [*others(tx, which), *tasks(tx, which)]
+    return by_case(found)
+
+
+def funds_wanted(tx: Tx, cases: Sequence[str], now: datetime) -> dict[str, str]:
+    """For each of these cases that waits for money, why."""
+    if not cases:
+        return {}
+    waiting = others(tx, open_in(cases) & (t.decision.c.form == LockedFunds.form))
+    return {one.row["case_id"]: one.waits("", now) for one in waiting}
+
+
+def decision_line(one: BallotFacts | FundsFacts) -> DecisionLine:
+    row = one.row
+    return DecisionLine(
+        id=row["id"],
+        form=row["form"],
+        title=one.rules.title,
+        state=row["state"],
+        opened_at=row["opened_at"],
+        due_at=row["due_at"],
+        closed_at=row["closed_at"],
+        verdict=Verdict.model_validate(row["verdict"]) if row["verdict"] else None,
+        tally=row["tally"],
+    )
