@@ -12,6 +12,7 @@ from placet.api.events import Streams
 from placet.api.service import EngineStatus
 from placet.catalogue.voting.deletion import DeletionProposal
 from placet.catalogue.voting.proposal import Proposal
+from placet.catalogue.voting.work import Work
 from placet.control.control import Control
 from placet.domain.course import Ask, Report
 from placet.domain.model import Durable
@@ -122,7 +123,7 @@ class Office:
         self.tokens: dict[str, str] = {}
         self.engine: dict[str, Any] = {"engine": "up"}
         policies = {"order": {"review": "3d"}}
-        entries = tuple(entry_of(workflow) for workflow in (Ordering, Auditing, Proposal, DeletionProposal))
+        entries = tuple(entry_of(workflow) for workflow in (Ordering, Auditing, Proposal, DeletionProposal, Work))
         self.control = Control(store, entries, lambda entry: policies.get(entry.kind, {}))
         self.app = _app(self.control, self._status)
         self.http = httpx2.AsyncClient(

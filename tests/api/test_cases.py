@@ -40,6 +40,13 @@ async def test_only_its_starters_start_a_workflow(office: Office) -> None:
     assert (await office.call("root", "POST", "/api/v1/workflows/audit/cases", body)).status_code == 201
 
 
+async def test_work_is_begun_by_approved_proposals_and_by_nobody_else(office: Office) -> None:
+    order = {"proposal": "proposal-1", "title": "Free money", "steps": [{"title": "Nothing", "bounty": 1000}]}
+    refused = await office.call("root", "POST", "/api/v1/workflows/proposal-work/cases", {"request": order})
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert "proposal-work" not in [line["kind"] for line in (await office.get("root", "/api/v1/workflows"))["items"]]
+
+
 async def test_the_catalogue_says_what_a_request_needs(office: Office) -> None:
     listed = await office.get("mo", "/api/v1/workflows")
     assert [(line["kind"], line["silence"]) for line in listed["items"][:2]] == [

@@ -47,7 +47,11 @@ _m = t.message.c
 
 
 async def queue(store: Store, *keys: str, to: tuple[str, str, str] = ZOE) -> None:
-    await store.write(lambda tx: [notices.queue(tx, key, to, "Subject", "Text") for key in keys])
+    def queued(tx: Tx) -> None:
+        for key in keys:
+            notices.queue(tx, key, to, "Subject", "Text")
+
+    await store.write(queued)
 
 
 async def states(store: Store) -> dict[str, tuple[str, int]]:
@@ -80,7 +84,12 @@ async def test_stored_mails_are_marked_together_and_a_wrong_address_holds_up_nob
     await queue(store, "d")
     writes: list[Any] = []
     write = store.write
-    monkeypatch.setattr(store, "write", lambda fn: [writes.append(fn), write(fn)][1])
+
+    async def counted(fn: Callable[[Tx], Any]) -> Any:
+        writes.append(fn)
+        return await write(fn)
+
+    monkeypatch.setattr(store, "write", counted)
     assert await Postman(store, StoredMail()).deliver_once() == 4
     assert len(writes) == 1
     kept = ("stored", 1)
@@ -174,7 +183,7 @@ async def _is_stored(store: Store, key: str) -> bool:
 async def test_a_chore_outlasts_a_database_that_is_away_and_goes_on_while_there_is_something_to_do(
     store: Store,
 ) -> None:
-    answers = [StoreUnavailable("away"), 2, 1, 0]
+    answers: list[StoreUnavailable | int] = [StoreUnavailable("away"), 2, 1, 0]
     rested = asyncio.Event()
 
     async def do() -> int:
@@ -182,7 +191,7 @@ async def test_a_chore_outlasts_a_database_that_is_away_and_goes_on_while_there_
             rested.set()
             return 0
         answer = answers.pop(0)
-        if isinstance(answer, Exception):
+        if isinstance(answer, StoreUnavailable):
             raise answer
         return answer
 

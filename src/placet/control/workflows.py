@@ -64,7 +64,8 @@ class Workflows:
         self._prepared = prepared
 
     def listed(self) -> Page[WorkflowLine]:
-        return Page(items=[_line(entry) for entry in self._entries.values()], next_cursor=None)
+        """What people may start, if their roles allow it."""
+        return Page(items=[_line(entry) for entry in self._entries.values() if entry.by_people], next_cursor=None)
 
     def get(self, kind: str) -> WorkflowView:
         entry = self._entry(kind)
@@ -86,6 +87,9 @@ class Workflows:
         case_id = f"{kind}-{''.join(secrets.choice(CROCKFORD) for _ in range(10))}"
 
         def act(tx: Tx, present: Person) -> Done | Problem:
+            if not entry.by_people:
+                detail = "People do not start this workflow; another one does when its time comes."
+                return forbidden(tx, present, "case.start", detail, {"kind": kind, "scope": given.scope})
             if not permitted(present, Action.START, given.scope, entry.starters):
                 who = " or ".join(entry.starters) if entry.starters else "somebody with a role"
                 detail = f"Only {who} in the scope {given.scope} may start this workflow."

@@ -35,6 +35,7 @@ class Entry:
     outcome: type[BaseModel]
     policy: type[BaseModel]
     policy_name: str
+    by_people: bool
 
 
 def case(
@@ -48,13 +49,14 @@ def case(
     starters: tuple[str, ...] = (),
     workflow_type: str | None = None,
     policy_name: str | None = None,
+    by_people: bool = True,
 ) -> Callable[[CaseType], CaseType]:
     """Declare a catalogue workflow.
 
     `subject` is a format string over the request that titles each case. `decides` and `silence` are product text:
     who decides, and what happens if nobody does. `starters` are the roles that may start it; empty means everybody
     with a grant in the scope. `workflow_type` is the Temporal name when it is not the kind, `policy_name` the table
-    of its policy in the settings.
+    of its policy in the settings. Without `by_people` only other cases start it.
     """
 
     def declare(cls: CaseType) -> CaseType:
@@ -87,6 +89,7 @@ def case(
             outcome=outcome,
             policy=policy,
             policy_name=policy_name or kind,
+            by_people=by_people,
         )
         return workflow.defn(name=workflow_type or kind)(cls)
 

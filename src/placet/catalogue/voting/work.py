@@ -25,7 +25,7 @@ from placet.durable.workflow import case
     silence="It waits, with reminders, until each step is done; a series that lacks funds waits for a deposit.",
     policy=VotingPolicy,
     policy_name="voting",
-    starters=("admin",),
+    by_people=False,
 )
 class Work(Case):
     """The steps of one proposal, one after the other, paid from what its approval reserved."""
