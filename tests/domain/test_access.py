@@ -10,14 +10,18 @@ from placet.domain.people import BUILT_IN_ROLES, Grant, Person
 STARTING = (Action.START,)
 OWN = {
     "member": STARTING,
-    "coordinator": (Action.MANAGE_CASE, Action.REASSIGN, *STARTING),
-    "council": (Action.EXPORT_AUDIT, *STARTING),
+    "coordinator": (Action.MANAGE_CASE, Action.REASSIGN, Action.READ_FAUCET, *STARTING),
+    "council": (Action.EXPORT_AUDIT, Action.READ_FAUCET, Action.READ_LEDGER, *STARTING),
     "admin": (
         Action.MANAGE_PEOPLE,
         Action.MANAGE_CASE,
         Action.REASSIGN,
         Action.READ_ALL_MAIL,
         Action.EXPORT_AUDIT,
+        Action.FORCE_APPROVE,
+        Action.DEPOSIT,
+        Action.READ_FAUCET,
+        Action.READ_LEDGER,
         *STARTING,
     ),
 }
