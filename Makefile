@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo up test check format lock record docs bench proof-crash clean
+.PHONY: help demo up test check format lock record docs bench bench-votes proof-crash proof-votes clean
 
 help: ## Show what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,12 +32,21 @@ record: .venv/ready ## Record new workflow histories for the replay test
 
 docs: .venv/ready ## Generate the reference pages from the code
 	$(BIN)/python -m placet.runtime.reference docs/reference
+	$(BIN)/python tests/docs/rules_of_voting.py
 
-proof-crash: .venv/ready ## Kill parts at random, KILLS times (500), and judge what is left; SEED repeats a run
-	KILLS=$${KILLS:-500} $(BIN)/python -m pytest tests/proof/test_crash.py -q -s
+proof-crash: .venv/ready ## Kill parts, KILLS times (500), on DATABASE (both), by SEED; RUN=folder goes on with a run
+	env -u KILLS -u RUN DATABASE=sqlite $(BIN)/python -m pytest tests/proof/test_checker.py tests/proof/test_runs.py -q
+	KILLS=$${KILLS:-500} RUN=$${RUN:-.proof/$$(date +%Y%m%d-%H%M%S)} $(BIN)/python -m pytest tests/proof/test_crash.py -q -s
+
+proof-votes: .venv/ready ## Kill parts while people vote, KILLS times (100), on DATABASE (sqlite), by SEED; RUN=folder
+	KILLS=$${KILLS:-100} RUN=$${RUN:-.proof/votes-$$(date +%Y%m%d-%H%M%S)} \
+		$(BIN)/python -m pytest tests/proof/test_voting_crash.py -q -s
 
 bench: .venv/ready ## Measure against hand-written Temporal, and over HTTP
 	$(BIN)/python -m bench
+
+bench-votes: .venv/ready ## Measure votes against updates and signals by hand, and a ballot of a million
+	$(BIN)/python -m bench.votes
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \

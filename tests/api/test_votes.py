@@ -193,9 +193,8 @@ async def test_what_is_not_there_and_what_one_may_not_see_look_the_same(chamber:
     assert problem(await vote(chamber, "mo", unknown, "approve"), 403, "not-a-voter") == barred
     assert await acts(chamber, proposal) == {}
     assert ("lars", "not-visible") in await refused(chamber)
-    # A case of another kind has no vote.
-    order = {"id": await chamber.start(), "kind": "workflow"}
-    problem(await vote(chamber, "v0", order, "approve"), 404, "not-found")
+    other_kind = {"id": await chamber.start(), "kind": "workflow"}
+    problem(await vote(chamber, "v0", other_kind, "approve"), 404, "not-found")
 
 
 @pytest.mark.parametrize("header", [None, "Bearer forged", "Bearer ", "Basic dXNlcjpwYXNz"])
@@ -210,10 +209,8 @@ async def test_without_a_valid_token_nobody_votes(chamber: Office, header: str |
 
 async def test_a_revoked_token_does_not_vote(chamber: Office) -> None:
     proposal = await propose(chamber)
-    mine = t.access_token.c.person_id == "v0"
-    await chamber.store.write(
-        lambda tx: tx.conn.execute(t.access_token.update().where(mine).values(revoked_at=tx.now)).rowcount
-    )
+    end = t.access_token.update().where(t.access_token.c.person_id == "v0")
+    await chamber.store.write(lambda tx: tx.conn.execute(end.values(revoked_at=tx.now)).rowcount)
     problem(await vote(chamber, "v0", proposal, "approve"), 401, "unauthenticated")
 
 

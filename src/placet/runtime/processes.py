@@ -144,7 +144,7 @@ async def run_api(place: Place) -> None:
         ),
         app,
     )
-    # What is loaded by now stays: looking through it for garbage would hold everybody up for a tenth of a second each time.
+    # What is loaded by now stays; each look through it for garbage would hold everybody up for a tenth of a second.
     gc.collect()
     gc.freeze()
     dispatcher = asyncio.create_task(Dispatcher(store, client, CATALOGUE, settings.temporal.task_queue).run())
