@@ -183,8 +183,8 @@ class Assembly(Scene):
         proposal = str(self.rows(sa.select(t.work.c.proposal_id).where(t.work.c.id == work_id))[0]["proposal_id"])
         return self.do(lambda tx: funds.pay(tx, proposal, work_id, person, amount, key, "a bounty"))
 
-    def finish(self, work_id: str, state: str = works.DONE) -> None:
-        self.do(lambda tx: works.finish(tx, work_id, state, f"{work_id}/finish"))
+    def finish(self, work_id: str, state: str = funds.DONE) -> None:
+        self.do(lambda tx: funds.end_work(tx, work_id, state, f"{work_id}/finish"))
 
     def mail_out(self) -> list[int]:
         """Expand every mailing to its end; how many mails each page queued."""

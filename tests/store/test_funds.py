@@ -1,7 +1,5 @@
 """Money in both databases: promised at most once, paid at most once, and always accounted for."""
 
-from collections.abc import Callable
-
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -12,10 +10,10 @@ from tests.store.conftest import DAY, HOUR
 
 from placet.domain.funds import FundsSpec
 from placet.domain.proposal import MAX_AMOUNT
-from placet.store import funds, works
+from placet.store import funds
 from placet.store import tables as t
-from placet.store.engine import Store, Tx
-from placet.store.funds import FAUCET, NotReserved
+from placet.store.engine import Store, StoreUnavailable, Tx
+from placet.store.funds import FAUCET
 
 WINDOW = 14 * DAY
 
@@ -194,15 +192,30 @@ def test_asking_that_was_cut_short_begins_again(assembly: Assembly, monkeypatch:
 
         def until_killed(tx: Tx, case_id: str) -> None:
             if case_id == "p2":
-                raise KeyError("killed")
+                raise StoreUnavailable("away")
             ask(tx, case_id)
 
         cut.setattr(funds, "offer", until_killed)
-        with pytest.raises(KeyError):
+        with pytest.raises(StoreUnavailable):
             assembly.offer()
     assert (assembly.status("p1"), assembly.status("p2")) == ("approved", "pending awaiting funds")
     assert assembly.offer() == 1
     assert assembly.status("p2") == "approved"
+
+
+def test_one_that_cannot_be_asked_keeps_no_other_waiting(assembly: Assembly, monkeypatch: pytest.MonkeyPatch) -> None:
+    approved(assembly, "p1", 40)
+    approved(assembly, "p2", 40)
+    ask = funds.offer
+
+    def broken(tx: Tx, case_id: str) -> None:
+        if case_id == "p1":
+            raise KeyError("a fault of ours")
+        ask(tx, case_id)
+
+    monkeypatch.setattr(funds, "offer", broken)
+    assembly.deposit(80)
+    assert (assembly.status("p1"), assembly.status("p2")) == ("pending awaiting funds", "approved")
 
 
 def test_money_that_comes_while_others_are_asked_is_asked_about_once_more(
@@ -311,135 +324,3 @@ def test_money_that_a_cancelled_case_gave_back_goes_to_who_waits(assembly: Assem
     assembly.end_case()
     assert assembly.offer() == 1
     assert (assembly.status("p1"), assembly.status("p2")) == ("deleted", "approved")
-
-
-# Paying
-
-
-@pytest.fixture
-def work(assembly: Assembly) -> str:
-    """The work of a proposal of 100, in a faucet of 150."""
-    assembly.deposit(150)
-    approved(assembly, "p1", 100)
-    return assembly.work(amount=100)
-
-
-def test_a_bounty_is_paid_once_for_each_key(assembly: Assembly, work: str) -> None:
-    assert [assembly.pay(work, 40, key) for key in ("s1", "s1", "s2", "s1")] == [True, False, True, False]
-    assert assembly.money() == (70, 20)
-    assert entries(assembly)[4:] == [("reserved:p1", -40), ("person:wim", 40)] * 2
-
-
-def test_no_more_is_paid_than_the_work_is_owed(assembly: Assembly, work: str) -> None:
-    assembly.pay(work, 60, "s1")
-    with pytest.raises(NotReserved):
-        assembly.pay(work, 41, "s2")
-    assert assembly.pay(work, 40, "s2")
-    with pytest.raises(NotReserved):
-        assembly.pay(work, 1, "s3")
-    assert assembly.money() == (50, 0)
-
-
-def test_a_payment_that_was_made_is_agreed_with_after_the_work_is_over(assembly: Assembly, work: str) -> None:
-    assembly.pay(work, 100, "s1")
-    assembly.finish(work)
-    assert assembly.pay(work, 100, "s1") is False
-
-
-def test_a_bounty_of_nothing_is_paid_without_a_line(assembly: Assembly, work: str) -> None:
-    before = entries(assembly)
-    assert assembly.pay(work, 0, "s1")
-    assert entries(assembly) == before
-
-
-def test_what_a_single_work_leaves_becomes_free_when_it_ends(assembly: Assembly, work: str) -> None:
-    assembly.pay(work, 40, "s1")
-    assembly.finish(work)
-    assembly.finish(work)
-    assert assembly.money() == (110, 0)
-    with pytest.raises(NotReserved):
-        assembly.pay(work, 1, "s2")
-
-
-# A series
-
-
-def series(assembly: Assembly, weekly: int) -> None:
-    approved(assembly, "p1", weekly, "daily")
-    assert assembly.do(lambda tx: works.begin_series(tx, "p1")) is not None
-
-
-def test_each_instance_of_a_series_tops_up_what_the_one_before_has_spent(assembly: Assembly) -> None:
-    assembly.deposit(100)
-    series(assembly, 70)
-    first = assembly.work(slot="monday", amount=10, floor=70)
-    assert assembly.money() == (100, 70)
-    assembly.pay(first, 10, "s1")
-    assembly.finish(first)
-    assert assembly.money() == (90, 60)
-    assembly.work(slot="tuesday", amount=10, floor=70)
-    assert assembly.money() == (90, 70)
-
-
-def test_instances_that_run_side_by_side_are_each_owed_their_own(assembly: Assembly) -> None:
-    assembly.deposit(100)
-    series(assembly, 20)
-    one = assembly.work(slot="1", amount=15, floor=20)
-    two = assembly.work(slot="2", amount=15, floor=20)
-    assert assembly.money() == (100, 30)
-    assert [assembly.pay(one, 15, "a"), assembly.pay(two, 15, "b")] == [True, True]
-    assert assembly.money() == (70, 0)
-
-
-def test_an_instance_that_lacks_funds_waits_without_end_and_goes_on_with_a_deposit(assembly: Assembly) -> None:
-    assembly.deposit(70)
-    series(assembly, 70)
-    first = assembly.work(slot="1", amount=10, floor=70)
-    assembly.pay(first, 10, "a")
-    second = assembly.work(slot="2", amount=10, floor=70)
-    waiting = assembly.decision(f"{second}.funds.1")
-    assert (waiting["state"], waiting["due_at"]) == ("open", None)
-    with pytest.raises(NotReserved):
-        assembly.pay(second, 10, "b")
-    assembly.clock.move(400 * DAY)
-    assembly.look(second)
-    assert assembly.verdict(f"{second}.funds.1") is None
-    assembly.deposit(10, "d2")
-    assert assembly.verdict(f"{second}.funds.1") is not None
-    assert assembly.pay(second, 10, "b")
-
-
-def test_an_instance_that_ends_gives_nothing_back_while_its_series_goes_on(assembly: Assembly) -> None:
-    assembly.deposit(70)
-    series(assembly, 70)
-    first = assembly.work(slot="1", amount=10, floor=70)
-    assembly.finish(first, works.DELETED)
-    assert assembly.money() == (70, 70)
-
-
-@pytest.mark.parametrize("order", ["finish-first", "give-back-first"])
-def test_a_deleted_series_gives_everything_back_but_what_open_work_is_owed(assembly: Assembly, order: str) -> None:
-    assembly.deposit(100)
-    series(assembly, 70)
-    one = assembly.work(slot="1", amount=10, floor=70)
-    two = assembly.work(slot="2", amount=10, floor=70)
-    assembly.do(lambda tx: works.stop_series(tx, "series-p1"))
-    ways: list[Callable[[], object]] = [
-        lambda: assembly.finish(one, works.DELETED),
-        lambda: assembly.do(lambda tx: works.give_back(tx, "p1", "deletion")),
-    ]
-    for way in ways if order == "finish-first" else reversed(ways):
-        way()
-    assert assembly.money() == (100, 10)
-    assert assembly.pay(two, 10, "s1")
-    assembly.finish(two)
-    assert assembly.money() == (90, 0)
-
-
-def test_giving_back_again_with_the_same_key_changes_nothing(assembly: Assembly) -> None:
-    assembly.deposit(100)
-    series(assembly, 70)
-    assembly.do(lambda tx: works.stop_series(tx, "p1"))
-    given = [assembly.do(lambda tx: funds.release(tx, "p1", "deletion")) for _ in range(2)]
-    assert given == [70, 0]
-    assert assembly.money() == (100, 0)

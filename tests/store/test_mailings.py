@@ -8,7 +8,7 @@ from tests.store.assembly import Assembly
 from tests.store.assembly import assembly as assembly
 from tests.store.conftest import DAY, HOUR
 
-from placet.store import mailings, notices
+from placet.store import course, mailings, notices
 from placet.store import tables as t
 
 
@@ -35,6 +35,7 @@ def test_every_voter_is_written_to_once_page_by_page(assembly: Assembly, voters:
 def test_the_proposer_is_no_voter_but_learns_the_outcome(assembly: Assembly) -> None:
     names = assembly.voters(5)
     assembly.propose()
+    assembly.mail_out()
     assembly.approve(3)
     assembly.mail_out()
     assert sorted(assembly.mails("/opened/")) == names
@@ -89,8 +90,10 @@ def remind(assembly: Assembly) -> None:
 
 def test_a_vote_between_two_pages_of_the_reminder_spares_its_voter_the_mail(assembly: Assembly) -> None:
     remind(assembly)
+    # The first page holds those who have voted only.
     assembly.do(mailings.expand)
-    assert assembly.mails("/reminder/") == ["v5", "v6", "v7"]
+    assembly.do(mailings.expand)
+    assert assembly.mails("/reminder/") == ["v5"]
     assembly.vote("v8")
     assembly.mail_out()
     assert assembly.mails("/reminder/") == ["v5", "v6", "v7"]
@@ -104,6 +107,33 @@ def test_nobody_is_reminded_who_may_no_longer_vote(assembly: Assembly) -> None:
     assembly.set_person("v7", external=True)
     assembly.mail_out()
     assert assembly.mails("/reminder/") == ["v8"]
+
+
+def test_nobody_is_told_of_an_open_vote_that_has_ended_meanwhile(assembly: Assembly) -> None:
+    assembly.voters(5)
+    assembly.propose()
+    assembly.approve(3)
+    assembly.mail_out()
+    assert assembly.mails("/opened/") == []
+    assert done(assembly) == {"opened": True, "outcome": True}
+
+
+def test_voters_hear_that_what_they_were_asked_about_was_cancelled(assembly: Assembly) -> None:
+    names = assembly.voters(5)
+    assembly.propose()
+    assembly.do(lambda tx: course.cancel_by(tx, "cora", assembly.case, "Not now"))
+    assembly.mail_out()
+    assert sorted(assembly.mails("/cancelled/")) == names
+
+
+def test_voters_hear_that_what_they_approved_found_no_money(assembly: Assembly) -> None:
+    names = assembly.voters(5)
+    assembly.propose(amount=40)
+    assembly.approve(3)
+    assembly.clock.move(15 * DAY)
+    assembly.look()
+    assembly.mail_out()
+    assert sorted(assembly.mails("/unfunded/")) == ["prue", *names]
 
 
 def test_a_reminder_that_was_not_written_out_in_time_is_dropped(assembly: Assembly) -> None:

@@ -48,7 +48,7 @@ def head(assembly: Assembly) -> tuple[int, str]:
 
 
 def fits(assembly: Assembly) -> bool:
-    return assembly.store.read_now(lambda tx: roll.staged(tx, BALLOT)) is not None
+    return assembly.store.read_now(lambda tx: roll.staged(tx, BALLOT, COOP)) is not None
 
 
 def test_a_large_electorate_must_be_staged_before_its_ballot_opens(assembly: Assembly) -> None:

@@ -42,7 +42,7 @@ async def show_faucet(control: Doors, caller: Caller) -> FaucetView:
 
 @router.post("/faucet/deposits", status_code=201, response_model=DepositView)
 async def deposit(control: Doors, caller: Caller, key: Key, given: GivenDeposit) -> JSONResponse:
-    """Put money into the faucet; approved proposals that wait for funds get it, oldest first."""
+    """Put money into the faucet; what waits for funds is asked, oldest first, and gets them if they suffice."""
     return answered(await control.faucet.deposit(caller, given, key))
 
 

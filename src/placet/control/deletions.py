@@ -16,6 +16,7 @@ from placet.store import proposals, works
 from placet.store import tables as t
 from placet.store.acts import audit_refusal
 from placet.store.engine import Tx
+from placet.store.funds import OPEN
 
 KIND = "deletion-proposal"
 ATTEMPT = "deletion.propose"
@@ -89,7 +90,7 @@ def _found(tx: Tx, person: Person, kind: str, target_id: str) -> _Target | None:
             scope=proposal["scope"],
             case_id=proposal["id"],
             ids=(proposal["id"], series) if series else (proposal["id"],),
-            there=works.alive(tx, proposal) and not _stopped(tx, series),
+            there=works.alive(tx, proposal),
         )
     if kind == "series":
         return None
@@ -100,7 +101,7 @@ def _found(tx: Tx, person: Person, kind: str, target_id: str) -> _Target | None:
     ).one_or_none()
     if row is None or not any(seen_case(tx, person, case_id) for case_id in (target_id, row.proposal_id)):
         return None
-    return _Target(target_id, row.title, row.scope, target_id, (target_id,), row.state == works.OPEN)
+    return _Target(target_id, row.title, row.scope, target_id, (target_id,), row.state == OPEN)
 
 
 def _proposal(tx: Tx, kind: str, target_id: str) -> Mapping[Any, Any] | None:
@@ -110,11 +111,6 @@ def _proposal(tx: Tx, kind: str, target_id: str) -> Mapping[Any, Any] | None:
         named = (named | (_p.series_id == target_id)) & _p.series_id.is_not(None)
     query = sa.select(t.proposal).where(named, _p.kind == "workflow")
     return tx.conn.execute(query).mappings().one_or_none()
-
-
-def _stopped(tx: Tx, series: str | None) -> bool:
-    stopped = sa.select(_s.id).where(_s.id == series, _s.state == works.STOPPED)
-    return series is not None and tx.conn.execute(stopped).first() is not None
 
 
 def _open_for(tx: Tx, target: _Target) -> str | None:

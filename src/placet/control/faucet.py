@@ -83,7 +83,7 @@ class Faucet:
         return await self._door.read(look)
 
     async def deposit(self, person: Person, given: GivenDeposit, once: Once | None = None) -> Done:
-        """Put money in, and ask those who wait for some, oldest first."""
+        """Put money in, and ask those who wait for some, oldest first; those get it that it covers."""
         number = once.key if once else secrets.token_hex(16)
 
         def act(tx: Tx, present: Person) -> Done | Problem:

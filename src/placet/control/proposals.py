@@ -12,6 +12,7 @@ from placet.control.waiting import funds_wanted
 from placet.domain import ballot as rule
 from placet.domain import voting
 from placet.domain.ballot import BallotRules
+from placet.domain.explain import in_full
 from placet.domain.task import Verdict
 from placet.store import tables as t
 from placet.store.ballots import NAME, count_of
@@ -73,6 +74,7 @@ class ProposalView(BaseModel):
     ballot: str
     subject_hash: str
     roll_hash: str
+    paused: bool
     explanation: str
 
 
@@ -83,12 +85,18 @@ def told(
     my_decision: str | None,
     now: datetime,
     waiting: str = "",
+    paused_at: datetime | None = None,
 ) -> ProposalView:
-    """The view of these rows of `proposal` and `decision`; `now` explains an open vote, `waiting` what comes after."""
+    """The view of these rows of `proposal` and `decision`; `now` explains an open vote, `waiting` what comes after.
+
+    While the case is paused, `paused_at` is since when: no clock runs, and every deadline is later by the pause.
+    """
     count = count_of(ballot)
     verdict = Verdict.model_validate(ballot["verdict"]) if ballot["verdict"] else None
     ends = rule.finalize_at(rules, count)
-    explanation = voting.state(rules, count, now, verdict).explanation
+    explanation = voting.state(rules, count, paused_at or now, verdict).explanation
+    if paused_at is not None and verdict is None:
+        explanation = f"Paused since {in_full(paused_at)}: nobody can vote until it is resumed. {explanation}"
     return ProposalView(
         id=proposal["id"],
         kind=proposal["kind"],
@@ -124,6 +132,7 @@ def told(
         ballot=ballot["id"],
         subject_hash=rules.subject_hash,
         roll_hash=rules.roll_hash,
+        paused=paused_at is not None,
         explanation=f"{explanation} {waiting}".strip(),
     )
 
@@ -152,8 +161,9 @@ def shown(tx: Tx, person_id: str, proposals: Sequence[Mapping[Any, Any]]) -> lis
             ballots[ballot],
             BallotRules.model_validate(ballots[ballot]["rules"]),
             mine.get(ballot),
-            stood.get(proposal["id"]) or tx.now,
+            tx.now,
             unfunded.get(proposal["id"], ""),
+            stood.get(proposal["id"]),
         )
         for ballot, proposal in own.items()
     ]

@@ -220,7 +220,7 @@ class _Sitting:
         ballot, case = self._ballot, self._ballot.case
         proposal = proposals.find(case.tx, case.id)
         assert proposal is not None
-        return told(proposal, ballot.row, ballot.rules, None, case["paused_at"] or case.tx.now)
+        return told(proposal, ballot.row, ballot.rules, None, case.tx.now, paused_at=case["paused_at"])
 
 
 def _refused(why: Refusal, view: ProposalView) -> Problem:

@@ -24,9 +24,10 @@ from placet.store import cases
 from placet.store.ballots import RollNotStaged
 from placet.store.engine import Tx
 from placet.store.forms import begin
-from placet.store.roll import Staging, move_on
+from placet.store.roll import Staging, forget, move_on
 
 MAX_REQUEST_BYTES = 256 * 1024
+MOST_PASSES = 5
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -121,8 +122,11 @@ class Workflows:
             except RollNotStaged as large:
                 # Nothing of the attempt was kept; the case opens with its ballot once the electorate has been read.
                 staging = Staging(large.ballot, large.electorate)
-                while not staging.done:
+                while not staging.done and staging.passes <= MOST_PASSES:
                     await move_on(self._door.store, staging)
+                if not staging.done:
+                    await forget(self._door.store, staging)
+                    raise Problem("unavailable", "The voters keep changing; try again in a minute.") from large
 
     def _entry(self, kind: str) -> Entry:
         entry = self._entries.get(kind)

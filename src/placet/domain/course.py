@@ -10,7 +10,7 @@ from placet.domain.ballot import BallotSpec
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.funds import FundsSpec
 from placet.domain.model import Durable
-from placet.domain.proposal import ProposalFacts
+from placet.domain.proposal import ProposalFacts, WorkFacts
 from placet.domain.task import TaskSpec, Verdict
 
 
@@ -44,10 +44,11 @@ class Opening(Durable):
 
 
 class Beginning(Durable):
-    """What opens together with a case: its ballot, and the row of what it proposes."""
+    """What opens together with a case: its ballot, and the row of what it proposes or carries out."""
 
     ballot: BallotSpec | None = None
     proposal: ProposalFacts | None = None
+    work: WorkFacts | None = None
 
 
 class SignalNote(Durable):

@@ -32,6 +32,14 @@ class ProposalFacts(Durable):
     target_id: str | None = None
 
 
+class WorkFacts(Durable):
+    """One carrying-out of a proposal: the moment for which a series made it, or `once`, and its number."""
+
+    proposal_id: str
+    slot: str
+    number: int
+
+
 def instance_requirement(bounties: Sequence[int]) -> int:
     """What one instance pays out; raises ValueError for what is not an amount, or is too much together."""
     if any(type(bounty) is not int or bounty < 0 for bounty in bounties):

@@ -83,7 +83,9 @@ class LockedBallot(LockedDecision):
 
     def __init__(self, case: LockedCase, row: Mapping[Any, Any], rules: BallotRules | None = None) -> None:
         super().__init__(case, row)
-        self.rules = rules or BallotRules.model_validate(row["rules"])
+        # Frozen, but for a database that was restored under whoever remembers them.
+        same = rules is not None and rules.opened_at == row["opened_at"]
+        self.rules = rules if rules is not None and same else BallotRules.model_validate(row["rules"])
 
     @property
     def count(self) -> Count:
@@ -119,9 +121,11 @@ class LockedBallot(LockedDecision):
 
     def ended(self, verdict: Verdict) -> None:
         """Say it to everybody, and open the wait for funds that an approval brings."""
-        if verdict.reason is Reason.WITHDRAWN:
-            return
         case, rules = self.case, self.rules
+        if verdict.reason is Reason.WITHDRAWN:
+            if case["cancelled_by"] is not None:
+                mailings.cancelled(self)
+            return
         proposals.mark(
             case.tx,
             case.id,
@@ -149,7 +153,7 @@ def open_ballot(case: LockedCase, spec: BallotSpec, ordinal: int) -> LockedBallo
     if (known := tx.conn.execute(_ROW, {"of_task": found}).mappings().one_or_none()) is not None:
         return LockedBallot(case, known)
     electorate = electorate_of(spec, case["scope"])
-    listed = roll.staged(tx, found)
+    listed = roll.staged(tx, found, electorate)
     if listed is None:
         if roll.size_up_to(tx, electorate, roll.AT_ONCE + 1) > roll.AT_ONCE:
             raise RollNotStaged(found, electorate)
@@ -244,6 +248,8 @@ def force(ballot: LockedBallot, admin: Person, reason: str) -> Refusal | None:
         why = Refusal(code="ballot-closed", detail="This vote is closed; its verdict stands.")
     elif ballot.case.paused:
         why = Refusal(code="case-paused", detail="The vote is paused; resume the case first.")
+    elif admin.id == ballot.case["requester"]:
+        why = Refusal(code="own-proposal", detail="You cannot approve your own proposal; ask another administrator.")
     elif ballot.rules.funds is not None and not can_reserve(ballot.case.tx, ballot.rules.funds):
         detail = f"The faucet cannot cover {ballot.rules.funds.amount} now; deposit first."
         why = Refusal(code="insufficient-funds", detail=detail)

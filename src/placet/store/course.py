@@ -140,8 +140,7 @@ def _close(case: LockedCase, closing: Closing) -> None:
     case["closed_at"] = case.tx.now
     case["paused_at"] = None
     outcome = canonical(closing.outcome).decode()
-    if closing.state != CaseState.COMPLETED:
-        funds.ended_early(case.tx, case.id, f"{case.id}/ended")
+    funds.case_closed(case.tx, case.id, closing.outcome, closing.state == CaseState.COMPLETED)
     case.audit(SYSTEM, f"case.{closing.state}", outcome=outcome, summary=closing.summary)
     notices.closed(case, closing.summary)
     case.tx.announce(f"case:{case.id}")
@@ -171,6 +170,8 @@ def _recover(tx: Tx, opening: Opening, beginning: Beginning | None, seen: int) -
             case.involve(opening.requester, "requester")
             if beginning is not None and beginning.proposal is not None:
                 proposals.insert(tx, case, beginning.proposal)
+            if beginning is not None and beginning.work is not None:
+                proposals.insert_work(tx, case, beginning.work)
 
 
 def pause(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCounted:

@@ -4,6 +4,7 @@ Every movement is double entry under a key, so that a repeat changes nothing. Lo
 case, decision, budget.
 """
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
@@ -16,18 +17,22 @@ from placet.domain.funds import FundsRules, FundsSpec
 from placet.domain.people import SYSTEM
 from placet.domain.proposal import MAX_AMOUNT
 from placet.domain.task import Reason, Refusal, Verdict
-from placet.store import notices, proposals
+from placet.store import mailings, notices, proposals
 from placet.store import tables as t
 from placet.store.audit import append
 from placet.store.cases import LockedCase, locked
 from placet.store.decisions import LockedDecision, close, decision_id, insert
-from placet.store.engine import Store, Tx
+from placet.store.engine import Store, StoreUnavailable, Tx
 
+log = logging.getLogger(__name__)
+
+OPEN, DONE, DELETED = "open", "done", "deleted"
+ACTIVE, STOPPED = "active", "stopped"
 FAUCET = "faucet"
 DEPOSITS = "deposits"
 CHAIN = "@faucet"
 
-_b, _l, _v, _w, _d = t.budget.c, t.ledger.c, t.reservation.c, t.work.c, t.decision.c
+_b, _l, _v, _w, _s, _d = t.budget.c, t.ledger.c, t.reservation.c, t.work.c, t.series.c, t.decision.c
 _ROW = sa.select(t.decision).where(_d.id == sa.bindparam("of_task")).with_for_update()
 
 
@@ -63,6 +68,8 @@ class LockedFunds(LockedDecision):
         proposals.mark(tx, proposal, awaiting_funds=False, status=status)
         if not verdict.favourable:
             notices.unfunded(self.case, self.rules.amount)
+            if (ballot := _ballot_of(self.case)) is not None:
+                mailings.unfunded(self.case, ballot, self.rules.amount)
 
 
 def open_funds(case: LockedCase, spec: FundsSpec, ordinal: int) -> LockedFunds:
@@ -93,6 +100,12 @@ def open_funds(case: LockedCase, spec: FundsSpec, ordinal: int) -> LockedFunds:
     return asked
 
 
+def _ballot_of(case: LockedCase) -> str | None:
+    """The ballot that approved what now has no money."""
+    query = sa.select(_d.id).where(_d.case_id == case.id, _d.form == "ballot", _d.state == "closed")
+    return case.tx.conn.execute(query.order_by(_d.ordinal.desc()).limit(1)).scalar_one_or_none()
+
+
 def totals(tx: Tx) -> dict[str, int]:
     """`balance`, `allocated` and `unallocated` of the faucet."""
     row = tx.conn.execute(sa.select(_b.balance, _b.allocated).where(_b.id == FAUCET)).one_or_none()
@@ -109,7 +122,7 @@ def deposit(tx: Tx, by: str, amount: int, key: str, memo: str = "") -> Refusal |
         detail = f"The faucet can hold at most {MAX_AMOUNT}; it holds {row['balance']}."
         return Refusal(code="deposit-overflow", detail=detail, field="amount")
     if _enter(tx, key, {DEPOSITS: -amount, FAUCET: amount}, by, None, memo):
-        _move(tx, balance=amount, offered=False)
+        _move(tx, balance=amount, free=True)
         append(tx, CHAIN, by, "faucet.deposited", {"amount": amount, "key": key}, memo=memo)
     return None
 
@@ -122,20 +135,17 @@ def waiting(tx: Tx) -> list[str]:
 
 def to_offer(tx: Tx) -> bool:
     """Whether money became free that those who wait have not been asked about."""
-    return tx.conn.execute(sa.select(_b.id).where(_b.id == FAUCET, ~_b.offered)).first() is not None
+    return tx.conn.execute(sa.select(_b.id).where(_b.id == FAUCET, _b.asked < _b.freed)).first() is not None
 
 
 def freed(tx: Tx) -> int:
-    """The line of the ledger that freed money last."""
-    query = sa.select(sa.func.max(_l.id)).where(_l.account == FAUCET, _l.amount > 0)
-    return int(tx.conn.execute(query).scalar_one() or 0)
+    """How often money has become free, or may have."""
+    return int(tx.conn.execute(sa.select(_b.freed).where(_b.id == FAUCET)).scalar_one_or_none() or 0)
 
 
 def offered(tx: Tx, up_to: int) -> None:
-    """Whoever waits has been asked about all that was `freed` up to this line, or opens later and looks for itself."""
-    _locked_budget(tx)
-    if freed(tx) == up_to:
-        tx.conn.execute(t.budget.update().where(_b.id == FAUCET).values(offered=True))
+    """Whoever waits has been asked about all that was `freed` up to this, or opens later and looks for itself."""
+    tx.conn.execute(t.budget.update().where(_b.id == FAUCET, _b.asked < up_to).values(asked=up_to))
 
 
 def offer(tx: Tx, case_id: str) -> None:
@@ -153,7 +163,13 @@ async def offer_all(store: Store) -> int:
     up_to = await store.read(freed)
     cases = await store.read(waiting)
     for case_id in cases:
-        await store.write(partial(offer, case_id=case_id))
+        try:
+            await store.write(partial(offer, case_id=case_id))
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # One that cannot be asked must not keep the others waiting.
+            log.exception("%s could not be asked whether it can be funded now", case_id)
     # Last: whoever is killed before begins again.
     await store.write(partial(offered, up_to=up_to))
     return len(cases)
@@ -186,7 +202,7 @@ def pay(tx: Tx, proposal: str, work: str, person: str, amount: int, key: str, me
     _locked_budget(tx)
     if _entered(tx, key):
         return False
-    open_work = sa.select(_w.owed).where(_w.id == work, _w.state == "open")
+    open_work = sa.select(_w.owed).where(_w.id == work, _w.state == OPEN)
     owed = int(tx.conn.execute(open_work).scalar_one_or_none() or 0)
     if amount > min(owed, reserved(tx, proposal)):
         raise NotReserved(f"{amount} is more than is reserved for {work}")
@@ -198,25 +214,48 @@ def pay(tx: Tx, proposal: str, work: str, person: str, amount: int, key: str, me
     return True
 
 
-def release(tx: Tx, proposal: str, key: str, case_id: str | None = None) -> int:
-    """Give back what a proposal has reserved beyond what open work is owed; how much became free."""
+def release(tx: Tx, proposal: str, key: str, case_id: str | None = None, keep: int = 0) -> int:
+    """Give back what a proposal has reserved beyond what open work is owed, but `keep` that much; how much it was."""
     _locked_budget(tx)
-    free = reserved(tx, proposal) - _owed(tx, proposal)
+    free = reserved(tx, proposal) - max(keep, _owed(tx, proposal))
     if free <= 0 or not _enter(tx, key, {account(proposal): -free, FAUCET: free}, SYSTEM, case_id, "released"):
         return 0
     _grow(tx, proposal, -free)
-    _move(tx, allocated=-free, offered=False)
+    _move(tx, allocated=-free, free=True)
     return free
 
 
-def ended_early(tx: Tx, case_id: str, key: str) -> None:
-    """A proposal whose case was cancelled or given up before it became work is gone, and keeps no money."""
-    proposal = proposals.find(tx, case_id)
-    if proposal is None or tx.conn.execute(sa.select(_w.id).where(_w.proposal_id == case_id)).first():
+def end_work(tx: Tx, work_id: str, state: str, key: str) -> None:
+    """Work that has ended owes nothing more; what neither its series nor other work needs becomes free."""
+    row = tx.conn.execute(sa.select(t.work).where(_w.id == work_id).with_for_update()).one_or_none()
+    if row is None:
         return
-    if proposal["status"] in (proposals.PENDING, proposals.APPROVED):
-        proposals.mark(tx, case_id, status=proposals.DELETED, awaiting_funds=False)
-        release(tx, case_id, key, case_id)
+    ended = state if row.state == OPEN else row.state
+    tx.conn.execute(t.work.update().where(_w.id == work_id).values(state=ended, owed=0))
+    proposal = proposals.find(tx, row.proposal_id)
+    active = sa.select(_s.id).where(_s.proposal_id == row.proposal_id, _s.state == ACTIVE)
+    goes_on = proposal is not None and tx.conn.execute(active).first() is not None
+    keep = proposal["weekly_requirement"] if proposal is not None and goes_on else 0
+    release(tx, row.proposal_id, key, work_id, keep)
+    # What it was owed may be just what other work of its series waits for.
+    _move(tx, free=True)
+
+
+def case_closed(tx: Tx, case_id: str, outcome: Mapping[str, Any], completed: bool) -> None:
+    """Let money and proposal follow a case that closes, however it ends; most cases have neither."""
+    end_work(tx, case_id, DONE if completed else DELETED, f"{case_id}/closed")
+    proposal = proposals.find(tx, case_id)
+    if proposal is None:
+        return
+    if completed:
+        if proposal["status"] == proposals.PENDING and outcome.get("status") in proposals.ENDS:
+            # Its verdict was lost with a database that was restored.
+            proposals.mark(tx, case_id, status=outcome["status"], awaiting_funds=False)
+    elif not tx.conn.execute(sa.select(_w.id).where(_w.proposal_id == case_id)).first():
+        if proposal["status"] in (proposals.PENDING, proposals.APPROVED):
+            proposals.mark(tx, case_id, status=proposals.DELETED, awaiting_funds=False)
+        tx.conn.execute(t.series.update().where(_s.proposal_id == case_id).values(state=STOPPED, stopped_at=tx.now))
+        release(tx, case_id, f"{case_id}/closed", case_id)
 
 
 def reserved(tx: Tx, proposal: str) -> int:
@@ -229,7 +268,7 @@ def account(proposal: str) -> str:
 
 
 def _owed(tx: Tx, proposal: str) -> int:
-    query = sa.select(sa.func.coalesce(sa.func.sum(_w.owed), 0)).where(_w.proposal_id == proposal, _w.state == "open")
+    query = sa.select(sa.func.coalesce(sa.func.sum(_w.owed), 0)).where(_w.proposal_id == proposal, _w.state == OPEN)
     return int(tx.conn.execute(query).scalar_one())
 
 
@@ -237,15 +276,15 @@ def _locked_budget(tx: Tx) -> Mapping[Any, Any]:
     query = sa.select(t.budget).where(_b.id == FAUCET).with_for_update()
     row = tx.conn.execute(query).mappings().one_or_none()
     if row is None:
-        tx.insert_ignoring(t.budget, {"id": FAUCET, "balance": 0, "allocated": 0, "offered": True})
+        tx.insert_ignoring(t.budget, {"id": FAUCET, "balance": 0, "allocated": 0, "freed": 0, "asked": 0})
         row = tx.conn.execute(query).mappings().one()
     return row
 
 
-def _move(tx: Tx, balance: int = 0, allocated: int = 0, offered: bool | None = None) -> None:
+def _move(tx: Tx, balance: int = 0, allocated: int = 0, free: bool = False) -> None:
     values: dict[str, Any] = {"balance": _b.balance + balance, "allocated": _b.allocated + allocated}
-    if offered is not None:
-        values["offered"] = offered
+    if free:
+        values["freed"] = _b.freed + 1
         tx.announce("funds")
     tx.conn.execute(t.budget.update().where(_b.id == FAUCET).values(values))
 

@@ -30,10 +30,10 @@ _HOLDERS = (
     .order_by(_a.hash, _g.role, _g.scope)
 )
 
-_STATE = sa.select(sa.cast(t.meta.c.value, sa.BigInteger)).where(t.meta.c.key == REGISTRY)
+_STATE = sa.select(sa.cast(t.meta.c.value, sa.BigInteger)).where(t.meta.c.key == sa.bindparam("of_role"))
 _NEXT_STATE = (
     t.meta.update()
-    .where(t.meta.c.key == REGISTRY)
+    .where(t.meta.c.key == sa.bindparam("of_role"))
     .values(value=sa.cast(sa.cast(t.meta.c.value, sa.BigInteger) + 1, sa.Text))
 )
 
@@ -73,14 +73,16 @@ def _known(rows: Sequence[sa.Row[Any]]) -> Person | None:
     )
 
 
-def registry_state(tx: Tx) -> int:
-    """A number that grows with every change to people or grants."""
-    return int(tx.conn.execute(_STATE).scalar_one_or_none() or 0)
+def registry_state(tx: Tx, role: str) -> int:
+    """A number that grows with every change to who holds this role."""
+    return int(tx.conn.execute(_STATE, {"of_role": f"{REGISTRY}:{role}"}).scalar_one_or_none() or 0)
 
 
-def _changed(tx: Tx) -> None:
-    tx.insert_ignoring(t.meta, {"key": REGISTRY, "value": "0"})
-    tx.conn.execute(_NEXT_STATE)
+def _changed(tx: Tx, roles: Iterable[str]) -> None:
+    # In one order, as two may change the same roles at once.
+    for role in sorted(set(roles)):
+        tx.insert_ignoring(t.meta, {"key": f"{REGISTRY}:{role}", "value": "0"})
+        tx.conn.execute(_NEXT_STATE, {"of_role": f"{REGISTRY}:{role}"})
 
 
 def add(
@@ -93,15 +95,16 @@ def add(
         )
     )
     listed = _insert_grants(tx, actor, person_id, grants)
-    _changed(tx)
+    _changed(tx, (role for role, _ in listed))
     append(tx, REGISTRY, actor, "person.added", {"person": person_id, "grants": listed}, name=name, email=email)
 
 
 def set_grants(tx: Tx, actor: str, person_id: str, grants: Iterable[Grant]) -> None:
     """Replace all grants of a person."""
-    tx.conn.execute(t.role_grant.delete().where(t.role_grant.c.person_id == person_id))
+    before = tx.conn.execute(sa.select(_g.role).where(_g.person_id == person_id)).scalars().all()
+    tx.conn.execute(t.role_grant.delete().where(_g.person_id == person_id))
     listed = _insert_grants(tx, actor, person_id, grants)
-    _changed(tx)
+    _changed(tx, {*before, *(role for role, _ in listed)})
     append(tx, REGISTRY, actor, "person.grants-set", {"person": person_id, "grants": listed})
 
 

@@ -4,12 +4,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from placet.domain.proposal import ProposalFacts
+from placet.domain.proposal import ProposalFacts, WorkFacts
 from placet.store import tables as t
 from placet.store.cases import LockedCase
 from placet.store.engine import Tx
 
 PENDING, APPROVED, REJECTED, EXPIRED, DELETED = "pending", "approved", "rejected", "expired", "deleted"
+ENDS = (APPROVED, REJECTED, EXPIRED)
 
 _OWN = t.proposal.c.id == sa.bindparam("of_proposal")
 _FIND = sa.select(t.proposal).where(_OWN)
@@ -32,6 +33,12 @@ def insert(tx: Tx, case: LockedCase, facts: ProposalFacts) -> None:
         "created_at": tx.now,
     }
     tx.insert_ignoring(t.proposal, row)
+
+
+def insert_work(tx: Tx, case: LockedCase, facts: WorkFacts) -> None:
+    """Write the row of a case that carries a proposal out."""
+    row = {**facts.model_dump(), "id": case.id, "state": "open", "owed": 0, "deleted_by": None, "created_at": tx.now}
+    tx.insert_ignoring(t.work, row)
 
 
 def find(tx: Tx, proposal_id: str) -> dict[str, Any] | None:

@@ -51,6 +51,7 @@ class Staging:
     scopes_left: tuple[str, ...] = ()
     after: str = ""
     measured: Roll | None = None
+    passes: int = 0
     done: bool = False
 
     @property
@@ -69,14 +70,15 @@ def size_up_to(tx: Tx, electorate: Electorate, limit: int) -> int:
 def stage(tx: Tx, staging: Staging) -> None:
     """Do the next piece of a pass; from the last one on, `done` says that the roll is whole."""
     if staging.registry < 0:
-        staging.registry, staging.measured = people.registry_state(tx), None
+        staging.registry, staging.measured = people.registry_state(tx, staging.electorate.role), None
+        staging.passes += 1
         staging.scopes_left = tuple(sorted({EVERYWHERE, staging.electorate.scope}))
         tx.conn.execute(t.roll.delete().where(_r.decision_id == staging.decision_id))
         tx.conn.execute(t.roll_head.delete().where(_h.decision_id == staging.decision_id))
     if staging.scopes_left:
         _take(tx, staging)
         return
-    if people.registry_state(tx) != staging.registry:
+    if people.registry_state(tx, staging.electorate.role) != staging.registry:
         staging.registry = -1
         return
     if staging.measured is None:
@@ -96,17 +98,25 @@ def stage_whole(tx: Tx, decision_id: str, electorate: Electorate) -> Roll:
     staging = Staging(decision_id, electorate)
     while not staging.done:
         stage(tx, staging)
-    found = staged(tx, decision_id)
+    found = staged(tx, decision_id, electorate)
     assert found is not None
     return found
 
 
-def staged(tx: Tx, decision_id: str) -> Roll | None:
+def staged(tx: Tx, decision_id: str, electorate: Electorate) -> Roll | None:
     """The roll that waits for its ballot; None when there is none, or when grants have changed since."""
     row = tx.conn.execute(sa.select(t.roll_head).where(_h.decision_id == decision_id)).one_or_none()
-    if row is None or row.registry != people.registry_state(tx):
+    if row is None or row.registry != people.registry_state(tx, electorate.role):
         return None
     return Roll(row.total, row.hash)
+
+
+async def forget(store: Store, staging: Staging) -> None:
+    """Drop what was staged for a ballot that will not open, piece by piece."""
+    mine = _r.decision_id == staging.decision_id
+    piece = sa.select(_r.person_id).where(mine).limit(CHUNK).scalar_subquery()
+    while await store.write(lambda tx: tx.conn.execute(t.roll.delete().where(mine, _r.person_id.in_(piece))).rowcount):
+        pass
 
 
 async def move_on(store: Store, staging: Staging) -> None:

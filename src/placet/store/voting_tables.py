@@ -66,7 +66,7 @@ work = sa.Table(
     "work",
     metadata,
     sa.Column("id", sa.Text, sa.ForeignKey("case_.id"), primary_key=True),
-    sa.Column("proposal_id", sa.Text, sa.ForeignKey("proposal.id"), nullable=False),
+    sa.Column("proposal_id", sa.Text, nullable=False),
     sa.Column("slot", sa.Text, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
@@ -85,8 +85,9 @@ budget = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("balance", sa.BigInteger, nullable=False),
     sa.Column("allocated", sa.BigInteger, nullable=False),
-    # Money became free, and those who wait for it have not been asked since.
-    sa.Column("offered", sa.Boolean, nullable=False, default=True),
+    # How often money became free, and up to which of these times those who wait for it have been asked.
+    sa.Column("freed", sa.BigInteger, nullable=False),
+    sa.Column("asked", sa.BigInteger, nullable=False),
     sa.CheckConstraint("allocated >= 0", name="not_negative"),
     sa.CheckConstraint("allocated <= balance", name="covered"),
     sa.CheckConstraint("balance <= 9007199254740991", name="exact_in_json"),
@@ -95,7 +96,8 @@ budget = sa.Table(
 reservation = sa.Table(
     "reservation",
     metadata,
-    sa.Column("proposal_id", sa.Text, sa.ForeignKey("proposal.id"), primary_key=True),
+    # No foreign key: money must move also when a restored database has lost the proposal.
+    sa.Column("proposal_id", sa.Text, primary_key=True),
     sa.Column("amount", sa.BigInteger, nullable=False),
     sa.CheckConstraint("amount >= 0", name="not_negative"),
 )

@@ -8,16 +8,14 @@ import sqlalchemy as sa
 from placet.domain.course import Opening
 from placet.domain.model import Durable
 from placet.domain.people import SYSTEM
-from placet.domain.proposal import Recurrence
+from placet.domain.proposal import Recurrence, WorkFacts
 from placet.store import cases, course, proposals
 from placet.store import tables as t
 from placet.store.engine import Tx
 from placet.store.forms import open_decisions
-from placet.store.funds import release
+from placet.store.funds import ACTIVE, DELETED, OPEN, STOPPED, end_work, release
 
 KIND = "proposal-work"
-OPEN, DONE, DELETED = "open", "done", "deleted"
-ACTIVE, STOPPED = "active", "stopped"
 
 _p, _s, _w, _c = t.proposal.c, t.series.c, t.work.c, t.case.c
 
@@ -46,6 +44,10 @@ def begin_series(tx: Tx, proposal_id: str) -> Series | None:
     )
 
 
+def is_active(tx: Tx, series_id: str) -> bool:
+    return tx.conn.execute(sa.select(_s.id).where(_s.id == series_id, _s.state == ACTIVE)).first() is not None
+
+
 def tick(tx: Tx, series_id: str, slot: str) -> str | None:
     """Open the instance of this moment, once; None when the series has stopped."""
     proposal = _proposal_of(tx, series_id, lock=True)
@@ -54,16 +56,17 @@ def tick(tx: Tx, series_id: str, slot: str) -> str | None:
 
 
 def open_work(tx: Tx, proposal_id: str, slot: str) -> str | None:
-    """Open the case that carries a proposal out, once for each slot; its id, None if the proposal was deleted."""
+    """Open the case that carries a proposal out, once for each slot; its id, None if the proposal is gone."""
     proposal = _proposal_of(tx, proposal_id, lock=True)
-    assert proposal is not None
+    if proposal is None:
+        return None
     own = _w.proposal_id == proposal_id
     known = tx.conn.execute(sa.select(_w.id).where(own, _w.slot == slot)).scalar_one_or_none()
     if known is not None:
         return str(known)
     if proposal["status"] == proposals.DELETED:
         return None
-    number = int(tx.conn.execute(sa.select(sa.func.count()).select_from(t.work).where(own)).scalar_one()) + 1
+    number = _next_number(tx, proposal_id)
     parent = Opening.model_validate(tx.conn.execute(sa.select(_c.opening).where(_c.id == proposal_id)).scalar_one())
     title = proposal["title"] if proposal["series_id"] is None else f"{proposal['title']} ({number})"
     case_id = f"{proposal_id}-work-{number}"
@@ -71,6 +74,7 @@ def open_work(tx: Tx, proposal_id: str, slot: str) -> str | None:
         "proposal": proposal_id,
         "series": proposal["series_id"],
         "slot": slot,
+        "number": number,
         "title": title,
         "steps": proposal["steps"],
         "recurrence": proposal["recurrence"],
@@ -79,19 +83,18 @@ def open_work(tx: Tx, proposal_id: str, slot: str) -> str | None:
     told = opening.model_dump(mode="json")
     evidence = {"proposal": proposal_id, "slot": slot}
     cases.create(tx, case_id, KIND, opening.scope, title, opening.requester, told, SYSTEM, evidence)
-    row = {"id": case_id, "proposal_id": proposal_id, "slot": slot, "number": number, "state": OPEN, "owed": 0}
-    tx.conn.execute(t.work.insert(), row | {"created_at": tx.now})
+    with cases.locked(tx, case_id) as case:
+        proposals.insert_work(tx, case, WorkFacts(proposal_id=proposal_id, slot=slot, number=number))
     return case_id
 
 
-def finish(tx: Tx, work_id: str, state: str, key: str) -> None:
-    """Work that has ended owes nothing more; what nothing will need any more becomes free."""
-    row = tx.conn.execute(sa.select(t.work).where(_w.id == work_id).with_for_update()).one()
-    ended = state if row.state == OPEN else row.state
-    tx.conn.execute(t.work.update().where(_w.id == work_id).values(state=ended, owed=0))
-    active = tx.conn.execute(sa.select(_s.id).where(_s.proposal_id == row.proposal_id, _s.state == ACTIVE)).first()
-    if active is None:
-        release(tx, row.proposal_id, key, work_id)
+def _next_number(tx: Tx, proposal_id: str) -> int:
+    """Also past work whose row a restored database has lost, but whose case has come back."""
+    query = sa.select(sa.func.max(_w.number)).where(_w.proposal_id == proposal_id)
+    number = int(tx.conn.execute(query).scalar_one() or 0) + 1
+    while tx.conn.execute(sa.select(_c.id).where(_c.id == f"{proposal_id}-work-{number}")).first():
+        number += 1
+    return number
 
 
 def stop_series(tx: Tx, target: str) -> str | None:
@@ -113,7 +116,7 @@ def delete(tx: Tx, target: str, by: str) -> bool:
     proposal = _proposal_of(tx, target)
     if proposal is None:
         own = _w.id == target
-        tx.conn.execute(t.work.update().where(own, _w.state == OPEN).values(state=DELETED, deleted_by=by))
+        tx.conn.execute(t.work.update().where(own, _w.state == OPEN).values(deleted_by=by))
         return tx.conn.execute(sa.select(_w.id).where(own, _w.deleted_by == by)).first() is not None
     with cases.locked(tx, proposal["id"]) as case:
         # What the clock has decided before stands; what is open must not be decided any more.
@@ -155,10 +158,15 @@ def cancel(tx: Tx, case_id: str, by: str) -> None:
 
 
 def give_back(tx: Tx, target: str, key: str) -> None:
-    """Free what a deleted proposal has reserved, but for what open work is owed until it is taken back."""
+    """Work of the target is over, whether its case still winds up or was lost; what it had reserved becomes free."""
     proposal = _proposal_of(tx, target)
-    if proposal is not None:
-        release(tx, proposal["id"], key)
+    if proposal is None:
+        end_work(tx, target, DELETED, key)
+        return
+    mine = sa.select(_w.id).where(_w.proposal_id == proposal["id"], _w.state == OPEN).order_by(_w.number)
+    for work_id in tx.conn.execute(mine).scalars().all():
+        end_work(tx, work_id, DELETED, f"{key}/{work_id}")
+    release(tx, proposal["id"], key)
 
 
 def _unfinished(tx: Tx, proposal_id: str) -> bool:

@@ -42,8 +42,8 @@ class DeletionProposal(Case):
             return DeletionOutcome(status="expired", reason="Too few people voted in time.")
         if not vote.favourable:
             return DeletionOutcome(status="rejected", reason="The voters rejected it.")
-        await self.step(WorksActivities.stop_schedule, deletion.target_id)
-        deleted = await self.step(WorksActivities.delete, deletion.target_id)
+        await self.step(WorksActivities.stop_schedule, deletion.target_id, final=True)
+        deleted = await self.step(WorksActivities.delete, deletion.target_id, final=True)
         return DeletionOutcome(status="deleted" if deleted else "moot")
 
     def summary(self, outcome: DeletionOutcome) -> str:  # type: ignore[override]

@@ -135,6 +135,7 @@ class WorkOrder(Durable):
     proposal: str
     series: str | None = None
     slot: str = "once"
+    number: int = 1
     title: str
     steps: tuple[ProposedStep, ...]
     recurrence: Recurrence = Recurrence.ONE_TIME

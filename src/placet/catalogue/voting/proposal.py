@@ -48,7 +48,7 @@ class Proposal(Case):
             return ProposalOutcome(status="rejected", reason="The voters rejected it.")
         if not await self.funded(funds):
             return ProposalOutcome(status="expired", reason="It was approved, but no funds became free in time.")
-        await self.step(WorksActivities.begin, self.id)
+        await self.step(WorksActivities.begin, self.id, final=True)
         return ProposalOutcome(status="approved")
 
     def summary(self, outcome: ProposalOutcome) -> str:  # type: ignore[override]

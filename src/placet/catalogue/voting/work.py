@@ -11,8 +11,10 @@ from placet.catalogue.voting.model import (
     WorkOutcome,
 )
 from placet.connectors.works.port import Payment, WorksActivities
+from placet.domain.course import Beginning, Opening
 from placet.domain.funds import FundsSpec
 from placet.domain.people import COORDINATOR, MEMBER, Role
+from placet.domain.proposal import WorkFacts
 from placet.durable.case import Case
 from placet.durable.workflow import case
 
@@ -32,14 +34,17 @@ class Work(Case):
 
     policy: VotingPolicy
 
+    @classmethod
+    def begins(cls, opening: Opening) -> Beginning:
+        order = WorkOrder.model_validate(opening.request)
+        return Beginning(work=WorkFacts(proposal_id=order.proposal, slot=order.slot, number=order.number))
+
     async def run(self, order: WorkOrder) -> WorkOutcome:
-        await self.step(WorksActivities.enter, self.id, undo=WorksActivities.leave)
         await self.funded(FundsSpec(proposal=order.proposal, amount=order.amount, floor=order.weekly, work=self.id))
         for number, step in enumerate(order.steps, start=1):
             person = await self.done(number, step)
             payment = Payment(proposal=order.proposal, work=self.id, person=person, amount=step.bounty, memo=step.title)
             await self.step(WorksActivities.pay, payment)
-        await self.step(WorksActivities.finish, self.id)
         return WorkOutcome(paid=order.amount)
 
     async def done(self, number: int, step: ProposedStep) -> str:
@@ -49,7 +54,7 @@ class Work(Case):
             submitted = await self.ask(
                 f"Step {number}: {step.title}",
                 to=Role(name=needs[0]),
-                requires=needs[1:],
+                requires=needs,
                 open_to_requester=True,
                 instructions=step.description,
                 outcomes=(SUBMIT,),
@@ -62,6 +67,7 @@ class Work(Case):
                 to=Role(name=COORDINATOR),
                 shows={"step": step, "done_by": doer, "evidence": submitted.data["evidence"]},
                 outcomes=(ACCEPT, RETURN),
+                requires=(COORDINATOR,),
                 excluded={doer: "you did it"},
                 comment_on=(RETURN.name,),
                 remind=self.policy.work_reminder,

@@ -55,6 +55,9 @@ class WorksActivities:
         crash.reach("series-planned")
         if series.active:
             await self._schedules.start(series.id, series.recurrence, series.title)
+            if not await self._store.read(lambda tx: works.is_active(tx, series.id)):
+                # Deleted meanwhile, perhaps before there was a schedule to stop.
+                await self._schedules.stop(series.id)
         return series.id
 
     @activity.defn(name="works.stop-schedule")
@@ -73,20 +76,6 @@ class WorksActivities:
             await self._store.write(partial(works.cancel, case_id=case_id, by=step.case_id))
         await self._store.write(lambda tx: works.give_back(tx, target, step.key))
         return True
-
-    @activity.defn(name="works.enter")
-    async def enter(self, step: Step, work: str) -> None:
-        """The case of work has begun."""
-
-    @activity.defn(name="works.leave")
-    async def leave(self, step: Step, work: str) -> None:
-        """Work that ended early owes nothing more, and gives back what it had reserved."""
-        await self._store.write(lambda tx: works.finish(tx, work, works.DELETED, step.key))
-
-    @activity.defn(name="works.finish")
-    async def finish(self, step: Step, work: str) -> None:
-        """Work that is done; what is left of a single reservation becomes free."""
-        await self._store.write(lambda tx: works.finish(tx, work, works.DONE, step.key))
 
     @activity.defn(name="works.pay")
     async def pay(self, step: Step, payment: Payment) -> bool:

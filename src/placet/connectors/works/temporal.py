@@ -60,7 +60,8 @@ def spec_of(recurrence: Recurrence, now: datetime) -> ScheduleSpec:
             minute=[ScheduleRange(now.minute)],
             second=[ScheduleRange(now.second)],
         )
-        return ScheduleSpec(calendars=[calendar])
+        return ScheduleSpec(calendars=[calendar], start_at=now + timedelta(days=7))
     every = EVERY[recurrence]
     offset = timedelta(seconds=int(now.timestamp()) % int(every.total_seconds()))
-    return ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every, offset=offset)])
+    # The first one is made at once, by whichever clock; the rhythm begins with the second.
+    return ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every, offset=offset)], start_at=now + every / 2)

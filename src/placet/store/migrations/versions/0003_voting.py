@@ -18,7 +18,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("balance", sa.BigInteger(), nullable=False),
         sa.Column("allocated", sa.BigInteger(), nullable=False),
-        sa.Column("offered", sa.Boolean(), nullable=False),
+        sa.Column("freed", sa.BigInteger(), nullable=False),
+        sa.Column("asked", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("allocated <= balance", name="covered"),
         sa.CheckConstraint("allocated >= 0", name="not_negative"),
         sa.CheckConstraint("balance <= 9007199254740991", name="exact_in_json"),
@@ -113,7 +114,6 @@ def upgrade() -> None:
         sa.Column("proposal_id", sa.Text(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("amount >= 0", name="not_negative"),
-        sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name="fk_reservation_proposal_id"),
         sa.PrimaryKeyConstraint("proposal_id", name="pk_reservation"),
     )
     op.create_table(
@@ -138,7 +138,6 @@ def upgrade() -> None:
         sa.Column("deleted_by", sa.Text(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["id"], ["case_.id"], name="fk_work_id"),
-        sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name="fk_work_proposal_id"),
         sa.PrimaryKeyConstraint("id", name="pk_work"),
         sa.UniqueConstraint("proposal_id", "slot", name="uq_work_proposal_id_slot"),
     )
