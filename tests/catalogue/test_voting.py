@@ -9,7 +9,7 @@ from temporalio.service import RPCError
 
 from placet.catalogue.registry import CATALOGUE
 from placet.runtime.settings import Settings
-from placet.store import ballots, funds, people
+from placet.store import acts, ballots, course, funds, people
 from placet.store import tables as t
 from placet.store.ballots import NotVoted, Paper, Voted, locked_ballot
 from placet.store.engine import Tx
@@ -282,3 +282,42 @@ async def test_a_proposal_that_a_restored_database_does_not_know_is_voted_on_aga
             assert isinstance(await vote(world, case, f"v{number}", "approve"), Voted)
         assert (await world.ended(case))["outcome"]["status"] == "approved"
         assert (await proposal(world, case))["status"] == "approved"
+
+
+async def test_a_step_goes_only_to_people_who_hold_its_credentials() -> None:
+    async with scenario(CATALOGUE, settings=SETTINGS) as world:
+        await electorate(world)
+        await world.hire("pia", "painter", "certified")
+        await world.hire("ivo", "painter")
+        await deposit(world, 100)
+        case = await approved(world, steps=[STEP | {"credentials": ["painter", "certified"]}])
+        work = f"{case}-work-1"
+        world.started.append(work)
+        name = "step-1-paint-the-fence"
+        task = await world.task(work, name)
+        lacking = await world.answer("ivo", work, name, "submit", data={"evidence": "me"})
+        assert isinstance(lacking, acts.NotCounted) and lacking.refusal.code == "not-qualified"
+
+        def pass_on(tx: Tx) -> acts.Counted | acts.NotCounted:
+            pia = people.find(tx, "pia")
+            assert pia is not None
+            return acts.delegate(tx, pia, task, "ivo")
+
+        passed = await world.store.write(pass_on)
+        assert isinstance(passed, acts.NotCounted) and passed.refusal.code == "unfit-person"
+        await world.answer("pia", work, name, "submit", data={"evidence": "photo"})
+        await world.answer("cora", work, f"verify-{name}", "accept")
+        assert (await world.ended(work))["state"] == "completed"
+
+
+async def test_work_that_is_cancelled_before_it_begins_keeps_no_money() -> None:
+    async with scenario(CATALOGUE, settings=SETTINGS) as world:
+        await electorate(world)
+        await deposit(world, 100)
+        case = await approved(world)
+        work = f"{case}-work-1"
+        world.started.append(work)
+        await world.until("the work", lambda: works(world, case))
+        await world.steer(course.cancel, "cora", work)
+        assert (await world.ended(work))["state"] == "cancelled"
+        assert await world.store.read(funds.totals) == {"balance": 100, "allocated": 0, "unallocated": 100}

@@ -317,6 +317,9 @@ def _unfit(decision: LockedTask, by: Person, to: str) -> Refusal | None:
         facts = facts.model_copy(update={"excluded": None})
     if facts.excluded is not None or facts.answered:
         return Refusal(code="unfit-person", detail="This person may not decide this task.", field="to")
+    if facts.lacks:
+        detail = f"This takes somebody who holds {', '.join(facts.lacks)}."
+        return Refusal(code="unfit-person", detail=detail, field="to")
     if to == by.id:
         return Refusal(code="unfit-person", detail="Choose somebody other than yourself.", field="to")
     c = t.candidate.c
