@@ -29,6 +29,13 @@ def _rows(tx: Tx, table: sa.Table) -> Rows:
     return [dict(row) for row in tx.conn.execute(sa.select(table)).mappings()]
 
 
+def _by(rows: Rows, column: str) -> dict[str, Rows]:
+    grouped: dict[str, Rows] = defaultdict(list)
+    for row in rows:
+        grouped[row[column]].append(row)
+    return grouped
+
+
 def ledger_problems(tx: Tx) -> Iterator[str]:
     """The ledger balances, and the rows beside it are its sums."""
     entries: dict[str, int] = defaultdict(int)
@@ -60,7 +67,7 @@ def ledger_problems(tx: Tx) -> Iterator[str]:
 
 def ballot_problems(tx: Tx) -> Iterator[str]:
     """Every vote is a row, an audit line and one in the tally, before the deadline, of somebody on the roll."""
-    acts, lines = _rows(tx, t.act), _rows(tx, t.audit)
+    acts, lines = _by(_rows(tx, t.act), "decision_id"), _by(_rows(tx, t.audit), "chain")
     rolls: dict[str, set[str]] = defaultdict(set)
     for entry in _rows(tx, t.roll):
         rolls[entry["decision_id"]].add(entry["person_id"])
@@ -68,9 +75,9 @@ def ballot_problems(tx: Tx) -> Iterator[str]:
         if ballot["form"] != "ballot":
             continue
         name, tally, rules = ballot["id"], ballot["tally"], ballot["rules"]
-        votes = [act for act in acts if act["decision_id"] == name]
+        votes = acts[name]
         rows = Counter(act["outcome"] for act in votes)
-        said = [line for line in lines if line["chain"] == ballot["case_id"] and line["detail"].get("ballot") == name]
+        said = [line for line in lines[ballot["case_id"]] if line["detail"].get("ballot") == name]
         logged = Counter(line["detail"]["decision"] for line in said if line["action"] == "ballot.vote")
         if not rows == logged == Counter({key: tally[key] for key in ("approve", "deny") if tally[key]}):
             yield f"{name}: {dict(rows)} rows, {dict(logged)} audit lines, tally {tally}"

@@ -96,7 +96,7 @@ class Proposing(RuleBasedStateMachine):
         early=st.sampled_from([(1, 2), None]),
         tie=CHOICES,
         remind=st.sampled_from([None, "12h", "24h", "20d"]),
-        money=st.sampled_from([0, AMOUNT - 1, AMOUNT, 3 * AMOUNT]),
+        money=st.sampled_from([0, 0, AMOUNT - 1, AMOUNT, 3 * AMOUNT]),
     )
     def open(self, voters: frozenset[str], early: Any, tie: str, remind: str | None, money: int) -> None:
         for who in sorted(voters | {PROPOSER}):
@@ -145,6 +145,15 @@ class Proposing(RuleBasedStateMachine):
     @rule()
     def everybody_who_may_is_for_it(self) -> None:
         self.vote(*((who, "approve") for who in sorted(self.oracle.body - set(self.receipts))))
+
+    @rule(offset=st.sampled_from([-1, 0, 1]))
+    @precondition(lambda self: self.balance - self.allocated < AMOUNT)
+    def it_is_approved_and_waits_for_money_to_the_end(self, offset: int) -> None:
+        """So that this comes up often."""
+        self.everybody_who_may_is_for_it()
+        self.the_database_says_what_the_oracle_says()
+        if self.funds == "waiting":
+            self.move(self.funds_until + offset)
 
     @rule()
     def a_newcomer_gets_the_right_and_tries_to_vote(self) -> None:
