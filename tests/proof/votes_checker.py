@@ -191,14 +191,23 @@ def _consequences(proposal: Row, data: Mapping[str, list[Row]], terms: Terms) ->
                 yield f"{STUCK} mail {mail['key']} is {mail['state']}"
     expected = {"opened": Counter(roll), "outcome": Counter(roll | {proposal["proposer"]})}
     for kind, people in expected.items():
-        if mails[kind] != people:
-            wrong = DOUBLED if mails[kind] - people else LOST
-            yield f"{wrong} mails “{kind}” of {name}: {sorted((mails[kind] - people) + (people - mails[kind]))}"
+        more, less = mails[kind] - people, people - mails[kind]
+        if kind == "opened" and _written_after_the_end(ballot, data):
+            # Nobody is asked for a vote that is over already.
+            less = Counter()
+        if more or less:
+            yield f"{DOUBLED if more else LOST} mails “{kind}” of {name}: {sorted(more + less)}"
     if set(mails["reminder"]) - roll or max(mails["reminder"].values(), default=1) > 1:
         yield f"{DOUBLED} reminders of {name}: {mails['reminder']}"
     case = next(row for row in data["case_"] if row["id"] == name)
     if case["is_open"]:
         yield f"{STUCK} {name} is {case['state']}"
+
+
+def _written_after_the_end(ballot: str, data: Mapping[str, list[Row]]) -> bool:
+    closed = next(row["closed_at"] for row in data["decision"] if row["id"] == ballot)
+    written = next(row["done_at"] for row in data["mailing"] if row["key"] == f"{ballot}/opened")
+    return closed is not None and written is not None and bool(written >= closed)
 
 
 def _money(data: Mapping[str, list[Row]]) -> Iterator[str]:
