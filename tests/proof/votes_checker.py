@@ -77,19 +77,7 @@ def check(database: Path, audit: Path, history: Sequence[Mapping[str, Any]], ter
     return [*problems, *_money(data)]
 
 
-TABLES = (
-    "proposal",
-    "decision",
-    "act",
-    "roll",
-    "message",
-    "work",
-    "case_",
-    "ledger",
-    "budget",
-    "reservation",
-    "outbox",
-)
+TABLES = ("proposal", "decision", "act", "roll", "mailing", "message", "work", "case_", "ledger", "budget", "outbox")
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:

@@ -277,6 +277,17 @@ def test_the_wait_for_funds_ends_at_its_own_deadline_once(assembly: Assembly) ->
     assert assembly.mails("/unfunded/") == ["prue"]
 
 
+def test_the_wait_for_funds_counts_from_the_verdict_however_late_it_is_found(assembly: Assembly) -> None:
+    assembly.voters(4)
+    assembly.propose(amount=40)
+    assembly.approve(2)
+    assembly.clock.move(DAY + 3 * HOUR)
+    assembly.look()
+    verdict = assembly.verdict()
+    assert verdict is not None and verdict[2] == assembly.clock.time - 3 * HOUR
+    assert assembly.decision("p1.funds.1")["due_at"] == verdict[2] + WINDOW
+
+
 def test_a_pause_gives_the_wait_for_funds_its_time_back(assembly: Assembly) -> None:
     approved(assembly, "p1", 40)
     passed = assembly.clock.time

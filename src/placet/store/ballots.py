@@ -136,7 +136,7 @@ class LockedBallot(LockedDecision):
         )
         mailings.outcome(self, verdict)
         if verdict.favourable and rules.funds is not None:
-            open_funds(case, rules.funds, 1)
+            open_funds(case, rules.funds, 1, since=verdict.at)
 
 
 def count_of(row: Mapping[Any, Any]) -> Count:

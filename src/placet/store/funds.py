@@ -72,12 +72,15 @@ class LockedFunds(LockedDecision):
                 mailings.unfunded(self.case, ballot, self.rules.amount)
 
 
-def open_funds(case: LockedCase, spec: FundsSpec, ordinal: int) -> LockedFunds:
-    """Get the decision with this natural key, or open it now; it is funded at once if there is enough."""
+def open_funds(case: LockedCase, spec: FundsSpec, ordinal: int, since: datetime | None = None) -> LockedFunds:
+    """Get the decision with this natural key, or open it now; it is funded at once if there is enough.
+
+    Its window counts from `since`, the instant of the approval, however late that was noticed.
+    """
     found = decision_id(case.id, spec.name, ordinal)
     if (known := case.tx.conn.execute(_ROW, {"of_task": found}).mappings().one_or_none()) is not None:
         return LockedFunds(case, known)
-    rules = rule.freeze(spec, case.tx.now)
+    rules = rule.freeze(spec, since or case.tx.now)
     row = insert(
         case,
         "funds",
