@@ -95,7 +95,7 @@ def test_any_changed_value_of_any_line_is_found(which: tuple[str, bool], data: s
     old = inner[leaf]
     if isinstance(old, bool):
         inner[leaf] = not old
-    elif isinstance(old, int):
+    elif isinstance(old, int | float):
         inner[leaf] = old + data.draw(st.sampled_from([-1, 1, 1000]))
     else:
         at = data.draw(st.integers(0, len(old) - 1))
