@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from api.chamber import DELETIONS, PENDING, PROPOSALS, STEP, body, delete, deposit, propose, sit, try_delete, vote
 from api.office import Office
 from placet.domain.proposal import MAX_AMOUNT
-from placet.store import funds, works
+from placet.store import funds, proposals, works
 from placet.store import tables as t
 from placet.store.ballots import locked_ballot
 
@@ -206,7 +206,7 @@ async def test_one_carrying_out_can_be_deleted_while_it_is_open(office: Office) 
     assert (asked["target_id"], asked["title"]) == (work, "Delete: A new fence")
     assert (await try_delete(office, work)).json()["code"] == "deletion-pending"
     done = await delete(office, made["id"])
-    await office.store.write(lambda tx: funds.end_work(tx, work, funds.DONE, "k"))
+    await office.store.write(lambda tx: funds.end_work(tx, work, proposals.DONE, "k"))
     assert done["target_id"] == made["id"]
     assert (
         await office.call("lars", "POST", DELETIONS, {"target_kind": "workflow", "target_id": work})

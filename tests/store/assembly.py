@@ -19,7 +19,7 @@ from placet.domain.people import Grant, Role
 from placet.domain.proposal import ProposalFacts, Recurrence
 from placet.domain.span import Span
 from placet.domain.task import Refusal
-from placet.store import ballots, cases, course, forms, funds, mailings, people, works
+from placet.store import ballots, cases, course, forms, funds, mailings, people, proposals, works
 from placet.store import tables as t
 from placet.store.ballots import NotVoted, Paper, Voted, locked_ballot
 from placet.store.cases import locked
@@ -183,7 +183,7 @@ class Assembly(Scene):
         proposal = str(self.rows(sa.select(t.work.c.proposal_id).where(t.work.c.id == work_id))[0]["proposal_id"])
         return self.do(lambda tx: funds.pay(tx, proposal, work_id, person, amount, key, "a bounty"))
 
-    def finish(self, work_id: str, state: str = funds.DONE) -> None:
+    def finish(self, work_id: str, state: str = proposals.DONE) -> None:
         self.do(lambda tx: funds.end_work(tx, work_id, state, f"{work_id}/finish"))
 
     def mail_out(self) -> list[int]:

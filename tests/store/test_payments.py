@@ -9,7 +9,7 @@ from tests.store.assembly import assembly as assembly
 from tests.store.conftest import DAY
 from tests.store.test_funds import approved, entries
 
-from placet.store import funds, works
+from placet.store import funds, proposals, works
 from placet.store import tables as t
 from placet.store.funds import NotReserved
 
@@ -111,7 +111,7 @@ def test_an_instance_that_ends_gives_nothing_back_while_its_series_goes_on(assem
     assembly.deposit(70)
     series(assembly, 70)
     first = assembly.work(slot="1", amount=10, floor=70)
-    assembly.finish(first, funds.DELETED)
+    assembly.finish(first, proposals.DELETED)
     assert assembly.money() == (70, 70)
 
 
@@ -123,7 +123,7 @@ def test_a_deleted_series_gives_everything_back_and_pays_nothing_more(assembly: 
     two = assembly.work(slot="2", amount=10, floor=70)
     assembly.do(lambda tx: works.stop_series(tx, "series-p1"))
     ways: list[Callable[[], object]] = [
-        lambda: assembly.finish(one, funds.DELETED),
+        lambda: assembly.finish(one, proposals.DELETED),
         lambda: assembly.do(lambda tx: works.give_back(tx, "p1", "deletion")),
     ]
     for way in ways if order == "finish-first" else reversed(ways):
@@ -152,7 +152,7 @@ def test_what_an_ended_instance_does_not_need_goes_to_the_next_one_that_waits(as
     one = assembly.work(slot="1", amount=40, floor=40)
     two = assembly.work(slot="2", amount=40, floor=40)
     assert owed(assembly, two) == 0
-    assembly.finish(one, funds.DELETED)
+    assembly.finish(one, proposals.DELETED)
     assembly.offer()
     assert (owed(assembly, two), assembly.money()) == (40, (40, 40))
 

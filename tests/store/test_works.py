@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from tests.store.assembly import Assembly, word
 from tests.store.assembly import assembly as assembly
 
-from placet.store import funds, works
+from placet.store import proposals, works
 from placet.store import tables as t
 from placet.store.funds import NotReserved
 
@@ -116,7 +116,7 @@ def test_deleting_work_gives_back_what_it_had_not_paid(assembly: Assembly) -> No
     work = assembly.work(amount=40)
     assembly.pay(work, 10, "s1")
     assert deleted_whole(assembly, work)
-    assembly.finish(work, funds.DELETED)
+    assembly.finish(work, proposals.DELETED)
     assert states(assembly) == {work: "deleted"}
     assert assembly.money() == (90, 0)
 
@@ -127,7 +127,7 @@ def test_deleted_work_is_paid_nothing_once_it_has_given_its_money_back(assembly:
     one = assembly.work(slot="1", amount=20, floor=40)
     two = assembly.work(slot="2", amount=20, floor=40)
     assert deleted_whole(assembly, one)
-    assembly.finish(one, funds.DELETED)
+    assembly.finish(one, proposals.DELETED)
     with pytest.raises(NotReserved):
         assembly.pay(one, 20, "late")
     assert assembly.pay(two, 20, "s1")
@@ -141,7 +141,7 @@ def test_deleting_a_series_cancels_what_runs_and_frees_everything(assembly: Asse
     assert deleted_whole(assembly, "series-p1")
     cancelled = assembly.rows(sa.select(t.case.c.cancel_reason).where(t.case.c.id == works_[1]))
     assert cancelled == [{"cancel_reason": f"Deleted by {DELETION}."}]
-    assembly.finish(works_[1], funds.DELETED)
+    assembly.finish(works_[1], proposals.DELETED)
     assert assembly.money() == (100, 0)
     assert tick(assembly, "3") is None
 

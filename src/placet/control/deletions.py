@@ -16,7 +16,7 @@ from placet.store import proposals, works
 from placet.store import tables as t
 from placet.store.acts import audit_refusal
 from placet.store.engine import Tx
-from placet.store.funds import OPEN
+from placet.store.proposals import OPEN
 
 KIND = "deletion-proposal"
 ATTEMPT = "deletion.propose"

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from placet.control.reading import seen_case
 from placet.control.sent import Sent
 from placet.domain.ballot import BallotRules
 from placet.domain.people import Person
+from placet.domain.proposal import ProposalKind
 from placet.domain.task import Refusal
 from placet.domain.voting import MAX_COMMENT
 from placet.store import ballots, crash, people, proposals, roll
@@ -28,8 +29,6 @@ from placet.store.acts import audit_refusal
 from placet.store.ballots import LockedBallot, NotVoted, Paper, Voted, locked_ballot
 from placet.store.decisions import decision_id
 from placet.store.engine import StoreUnavailable, Tx
-
-Kind = Literal["workflow", "deletion"]
 
 ATTEMPT = "ballot.vote"
 BATCH = 200
@@ -71,11 +70,11 @@ class _Box:
 class Votes:
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._boxes: dict[tuple[Kind, str], _Box] = {}
+        self._boxes: dict[tuple[ProposalKind, str], _Box] = {}
         self._waiting = 0
         self._known: dict[str, _Known] = {}
 
-    async def cast(self, token: str, kind: Kind, proposal_id: str, given: GivenVote) -> bytes:
+    async def cast(self, token: str, kind: ProposalKind, proposal_id: str, given: GivenVote) -> bytes:
         """The JSON of a VotedView. The same vote again gets the same receipt; one that does not count raises why."""
         if not token:
             raise Problem("unauthenticated", UNKNOWN_TOKEN)
@@ -100,7 +99,7 @@ class Votes:
         self._door.on_act(ATTEMPT, "counted")
         return answer
 
-    async def _empty(self, kind: Kind, proposal_id: str, box: _Box) -> None:
+    async def _empty(self, kind: ProposalKind, proposal_id: str, box: _Box) -> None:
         """Take batch after batch until nobody waits."""
         while box.slips:
             batch: list[_Slip] = []
@@ -120,7 +119,7 @@ class Votes:
                         _fail([slip], error)
         del self._boxes[kind, proposal_id]
 
-    async def _take(self, kind: Kind, proposal_id: str, batch: list[_Slip], waiting: deque[_Slip]) -> None:
+    async def _take(self, kind: ProposalKind, proposal_id: str, batch: list[_Slip], waiting: deque[_Slip]) -> None:
         """One transaction, with whoever waits by the time it begins; answers come once it is durable."""
 
         def take(tx: Tx) -> list[bytes | Problem]:
@@ -135,7 +134,7 @@ class Votes:
             if not slip.answer.done():
                 slip.answer.set_result(answer)
 
-    def _taken(self, tx: Tx, kind: Kind, proposal_id: str, batch: Sequence[_Slip]) -> list[bytes | Problem]:
+    def _taken(self, tx: Tx, kind: ProposalKind, proposal_id: str, batch: Sequence[_Slip]) -> list[bytes | Problem]:
         known = self._known.get(proposal_id)
         if known is None and (proposal := proposals.find(tx, proposal_id)) is not None:
             known = _Known(proposal["kind"])
@@ -157,7 +156,7 @@ class Votes:
 class _Known:
     """What never changes of a proposal once it is open."""
 
-    kind: Kind
+    kind: ProposalKind
     rules: BallotRules | None = None
 
 

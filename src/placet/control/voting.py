@@ -1,7 +1,7 @@
 """Proposals and their deletion: making them, seeing them, and approving one past the voters. Votes are in `votes`."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import Field, ValidationInfo, field_validator
@@ -18,15 +18,13 @@ from placet.control.views import Page
 from placet.control.workflows import Start, Workflows
 from placet.domain.access import SEES_ALL, SEES_SCOPE, Action, permitted
 from placet.domain.people import EVERYWHERE, Person
-from placet.domain.proposal import Recurrence, instance_requirement, weekly_requirement
+from placet.domain.proposal import ProposalKind, Recurrence, instance_requirement, weekly_requirement
 from placet.store import ballots, proposals
 from placet.store import tables as t
 from placet.store.acts import audit_refusal
 from placet.store.ballots import FORCE, locked_ballot
 from placet.store.decisions import decision_id
 from placet.store.engine import Tx
-
-Kind = Literal["workflow", "deletion"]
 
 PROPOSAL = "proposal"
 READ_PENDING = "proposal.read-pending"
@@ -65,7 +63,7 @@ class GivenProposal(Proposed, Sent):
 class PendingFilter(Paging):
     """Which open proposals: workflows (the default) or deletions, of one scope if named."""
 
-    kind: Kind = "workflow"
+    kind: ProposalKind = "workflow"
     scope: OneLine | None = Field(default=None, max_length=64)
 
 
@@ -75,7 +73,7 @@ class PendingDeletions(Paging):
     scope: OneLine | None = Field(default=None, max_length=64)
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ProposalKind:
         return "deletion"
 
 
@@ -99,7 +97,7 @@ class Voting:
         start = Start(scope=scope, request=given.model_dump(mode="json"))
         return await self._workflows.start(person, deletions.KIND, start, once, _answer)
 
-    async def get(self, person: Person, kind: Kind, proposal_id: str) -> ProposalView:
+    async def get(self, person: Person, kind: ProposalKind, proposal_id: str) -> ProposalView:
         """One proposal, as it stands at this instant."""
 
         def look(tx: Tx, check: Check) -> ProposalView | None:
@@ -127,7 +125,7 @@ class Voting:
         return await self._listed(person, which, where)
 
     async def force(
-        self, person: Person, kind: Kind, proposal_id: str, because: Because, once: Once | None = None
+        self, person: Person, kind: ProposalKind, proposal_id: str, because: Because, once: Once | None = None
     ) -> Done:
         """Approve past the voters; of this and the deciding vote exactly one wins."""
 
@@ -178,7 +176,7 @@ def _shown(tx: Tx, person: Person, proposal_id: str) -> ProposalView:
     return shown(tx, person.id, [proposal])[0]
 
 
-def _seen(tx: Tx, person: Person, kind: Kind, proposal_id: str) -> Mapping[Any, Any] | None:
+def _seen(tx: Tx, person: Person, kind: ProposalKind, proposal_id: str) -> Mapping[Any, Any] | None:
     """The proposal, if it is of this kind and this person may see it."""
     proposal = proposals.find(tx, proposal_id)
     if proposal is None or proposal["kind"] != kind or seen_case(tx, person, proposal_id) is None:

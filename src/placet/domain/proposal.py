@@ -17,10 +17,14 @@ class Recurrence(StrEnum):
     MONTHLY = "monthly"
 
 
+ProposalKind = Literal["workflow", "deletion"]
+"""What a proposal would make: a workflow that is carried out, or the end of one."""
+
+
 class ProposalFacts(Durable):
     """What everybody sees of a proposal from the moment it is made; a deletion says of what."""
 
-    kind: Literal["workflow", "deletion"] = "workflow"
+    kind: ProposalKind = "workflow"
     title: str
     description: str = ""
     steps: tuple[dict[str, Any], ...] = ()

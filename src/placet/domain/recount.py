@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from placet.domain.audit import GENESIS, link_faults, promised_texts, text_digest
+from placet.domain.ballot_log import FollowedBallot, State
 from placet.domain.model import Durable
-from placet.domain.replay import Replay, State
 from placet.domain.task import Reason, Verdict
 
 FORMAT = 1
@@ -89,7 +89,7 @@ class _Paper:
         self._untold = 0
         self._published: Mapping[str, Any] = {}
         self._case, self._seq, self._head = "", 0, GENESIS
-        self._replay = Replay("", {}, self._fault)
+        self._replay = FollowedBallot("", {}, self._fault)
         self._pages = 0
         self._promised: dict[tuple[int, str], str] = {}
         self._found: FoundVote | None = None
@@ -118,7 +118,7 @@ class _Paper:
 
     def _publish(self, line: Mapping[str, Any]) -> None:
         self._published, self._case = line, str(line["case"])
-        self._replay = Replay(str(line["ballot"]), line, self._fault)
+        self._replay = FollowedBallot(str(line["ballot"]), line, self._fault)
         if line.keys() != _BALLOT_FIELDS or line["format"] != FORMAT:
             self.problem(f"this is no export of format {FORMAT}; use the version of Placet that wrote it")
 

@@ -23,17 +23,20 @@ from placet.store.audit import append
 from placet.store.cases import LockedCase, locked
 from placet.store.decisions import LockedDecision, close, decision_id, insert
 from placet.store.engine import Store, StoreUnavailable, Tx
+from placet.store.proposals import ACTIVE, DELETED, DONE, OPEN, STOPPED
 
 log = logging.getLogger(__name__)
 
-OPEN, DONE, DELETED = "open", "done", "deleted"
-ACTIVE, STOPPED = "active", "stopped"
 FAUCET = "faucet"
 DEPOSITS = "deposits"
 CHAIN = "@faucet"
 
 _b, _l, _v, _w, _s, _d = t.budget.c, t.ledger.c, t.reservation.c, t.work.c, t.series.c, t.decision.c
 _ROW = sa.select(t.decision).where(_d.id == sa.bindparam("of_task")).with_for_update()
+
+_CONCERNED = sa.select(
+    sa.exists().where(_w.id == sa.bindparam("of_case")) | sa.exists().where(t.proposal.c.id == sa.bindparam("of_case"))
+)
 
 
 class NotReserved(Exception):
@@ -136,14 +139,9 @@ def waiting(tx: Tx) -> list[str]:
     return list(dict.fromkeys(tx.conn.execute(query).scalars()))
 
 
-def to_offer(tx: Tx) -> bool:
-    """Whether money became free that those who wait have not been asked about."""
-    return tx.conn.execute(sa.select(_b.id).where(_b.id == FAUCET, _b.asked < _b.freed)).first() is not None
-
-
-def freed(tx: Tx) -> int:
-    """How often money has become free, or may have."""
-    return int(tx.conn.execute(sa.select(_b.freed).where(_b.id == FAUCET)).scalar_one_or_none() or 0)
+def freed(tx: Tx) -> int | None:
+    """How often money has become free, or may have; None while those who wait have been asked about all of it."""
+    return tx.conn.execute(sa.select(_b.freed).where(_b.id == FAUCET, _b.asked < _b.freed)).scalar_one_or_none()
 
 
 def offered(tx: Tx, up_to: int) -> None:
@@ -161,9 +159,9 @@ def offer(tx: Tx, case_id: str) -> None:
 
 async def offer_all(store: Store) -> int:
     """Ask everybody who waits for money, if some became free; how many were asked."""
-    if not await store.read(to_offer):
-        return 0
     up_to = await store.read(freed)
+    if up_to is None:
+        return 0
     cases = await store.read(waiting)
     for case_id in cases:
         try:
@@ -246,6 +244,8 @@ def end_work(tx: Tx, work_id: str, state: str, key: str) -> None:
 
 def case_closed(tx: Tx, case_id: str, outcome: Mapping[str, Any], completed: bool) -> None:
     """Let money and proposal follow a case that closes, however it ends; most cases have neither."""
+    if not tx.conn.execute(_CONCERNED, {"of_case": case_id}).scalar_one():
+        return
     end_work(tx, case_id, DONE if completed else DELETED, f"{case_id}/closed")
     proposal = proposals.find(tx, case_id)
     if proposal is None:

@@ -11,6 +11,10 @@ from placet.store.engine import Tx
 
 PENDING, APPROVED, REJECTED, EXPIRED, DELETED = "pending", "approved", "rejected", "expired", "deleted"
 ENDS = (APPROVED, REJECTED, EXPIRED)
+OPEN, DONE = "open", "done"
+"""States of work; it can also be `DELETED`."""
+ACTIVE, STOPPED = "active", "stopped"
+"""States of a series."""
 
 _OWN = t.proposal.c.id == sa.bindparam("of_proposal")
 _FIND = sa.select(t.proposal).where(_OWN)
@@ -37,7 +41,7 @@ def insert(tx: Tx, case: LockedCase, facts: ProposalFacts) -> None:
 
 def insert_work(tx: Tx, case: LockedCase, facts: WorkFacts) -> None:
     """Write the row of a case that carries a proposal out."""
-    row = {**facts.model_dump(), "id": case.id, "state": "open", "owed": 0, "deleted_by": None, "created_at": tx.now}
+    row = {**facts.model_dump(), "id": case.id, "state": OPEN, "owed": 0, "deleted_by": None, "created_at": tx.now}
     tx.insert_ignoring(t.work, row)
 
 

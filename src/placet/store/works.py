@@ -13,7 +13,8 @@ from placet.store import cases, course, proposals
 from placet.store import tables as t
 from placet.store.engine import Tx
 from placet.store.forms import open_decisions
-from placet.store.funds import ACTIVE, DELETED, OPEN, STOPPED, end_work, release
+from placet.store.funds import end_work, release
+from placet.store.proposals import ACTIVE, DELETED, OPEN, STOPPED
 
 KIND = "proposal-work"
 

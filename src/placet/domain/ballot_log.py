@@ -18,7 +18,7 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class Replay:
+class FollowedBallot:
     """The ballot as its log makes it, up to the last line followed; `fault` hears where the log contradicts the rules.
 
     `roll` says of everybody on it whether their vote has been counted.
