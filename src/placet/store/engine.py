@@ -169,9 +169,7 @@ def _insert_ignoring(table: sa.Table, on_postgres: bool) -> sa.Insert:
 
 def _sqlite(url: str, begin: str) -> Engine:
     """An engine whose transactions begin with `begin`; the driver's own transaction control is off."""
-    # Who writes asks for itself, see `_begun`.
-    patience = 0 if begin == BEGIN_WRITING else SWITCH_SECONDS
-    engine = sa.create_engine(url, connect_args={"timeout": patience, "check_same_thread": False})
+    engine = sa.create_engine(url, connect_args={"timeout": SWITCH_SECONDS, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
@@ -179,6 +177,9 @@ def _sqlite(url: str, begin: str) -> Engine:
         for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
         _write_ahead(connection)
+        if begin == BEGIN_WRITING:
+            # From here on who writes asks for itself, see `_begun`; opening the file may have to wait as well.
+            connection.execute("PRAGMA busy_timeout=0")
 
     @sa.event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
