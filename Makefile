@@ -1,4 +1,4 @@
-# Needs python3 (3.11 or newer) and make; everything else is installed into .venv, pinned by hash.
+# Needs python3 (3.11 or newer) and make; everything else is installed into .venv and node_modules, pinned by hash.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -53,11 +53,13 @@ lock: ## Resolve the dependencies anew (needs uv)
 		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 
 clean: ## Remove the environment and caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: requirements.lock pyproject.toml package-lock.json
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Placet needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --ignore-scripts --no-audit --no-fund
+	cp node_modules/@foundry-rs/anvil-*/bin/anvil $(BIN)/anvil
 	touch $@
