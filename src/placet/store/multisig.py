@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from placet.domain import multisig as rule
-from placet.domain.audit import digest
+from placet.domain.audit import AuditEvent, digest
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.model import Durable
 from placet.domain.multisig import Act, Approval, Heard, Member, MemberStanding, MultisigRules, MultisigSpec
@@ -32,7 +32,7 @@ WITHDRAWN = "multisig.approval-withdrawn"
 _d, _a, _x, _p, _w, _e = t.decision.c, t.act.c, t.exclusion.c, t.person.c, t.wallet.c, t.audit.c
 _CASE_OF = sa.select(_d.case_id).where(_d.id == sa.bindparam("of_task"), _d.form == "multisig")
 _ROW = sa.select(t.decision).where(_d.id == sa.bindparam("of_task")).with_for_update()
-_ACTS = sa.select(t.act).where(_a.decision_id == sa.bindparam("of_task")).order_by(_a.at, _a.person_id)
+_ACTS = sa.select(t.act).where(_a.decision_id == sa.bindparam("of_task"))
 _BARRED = sa.select(_x.reason).where(_x.decision_id == sa.bindparam("of_task"), _x.person_id == sa.bindparam("of_who"))
 _MINE = (_a.decision_id == sa.bindparam("of_task")) & (_a.person_id == sa.bindparam("of_who"))
 _TAKEN_BACK = (
@@ -92,7 +92,8 @@ class LockedMultisig(LockedDecision):
 
 def heard_of(row: Mapping[Any, Any], acts: Iterable[Any]) -> Heard:
     """What the council has said, from the row of the decision and the rows of its acts."""
-    acts = list(acts)
+    # By their lines in the log: several can fall into one instant of the case's clock.
+    acts = sorted(acts, key=_line)
     approvals = (
         Approval(
             person=act.person_id,
@@ -110,6 +111,10 @@ def heard_of(row: Mapping[Any, Any], acts: Iterable[Any]) -> Heard:
         reminded=row["rung"] > 0,
         shift=timedelta(microseconds=row["shift_us"]),
     )
+
+
+def _line(act: Any) -> int:
+    return int(act.data["line"])
 
 
 def open_multisig(case: LockedCase, spec: MultisigSpec, ordinal: int, calendar: BusinessCalendar) -> LockedMultisig:
@@ -195,7 +200,7 @@ def approve(tx: Tx, person: Person, multisig_id: str, given: GivenApproval, door
             {"multisig": council.id, "intent": council.rules.intent_hash, "door": door, **evidence},
             comment=given.comment,
         )
-        receipt = _count(council, person, Act.APPROVE, given.comment, data, door, line.hash)
+        receipt = _count(council, person, Act.APPROVE, given.comment, data, door, line)
         if not _decide(council, ""):
             council.settle()
             council_mail.your_turn(council, _turn(council))
@@ -212,8 +217,9 @@ def refuse(tx: Tx, person: Person, multisig_id: str, comment: str, door: str) ->
             return _refused(council, person, Act.REFUSE, why)
         detail = {"multisig": council.id, "intent": council.rules.intent_hash, "door": door}
         line = council.case.audit(person.id, "multisig.refused", detail, comment=comment)
-        receipt = _count(council, person, Act.REFUSE, comment, {}, door, line.hash)
-        said = "; ".join(act.comment for act in council.acts() if act.outcome == Act.REFUSE)
+        receipt = _count(council, person, Act.REFUSE, comment, {}, door, line)
+        refusals = [act for act in council.acts() if act.outcome == Act.REFUSE]
+        said = "; ".join(act.comment for act in sorted(refusals, key=_line))
         if not _decide(council, said[:MAX_COMMENT]):
             council.settle()
             council_mail.your_turn(council, _turn(council))
@@ -330,7 +336,13 @@ def _repeated(
 
 
 def _count(
-    council: LockedMultisig, person: Person, act: Act, comment: str, data: Mapping[str, Any], door: str, receipt: str
+    council: LockedMultisig,
+    person: Person,
+    act: Act,
+    comment: str,
+    data: Mapping[str, Any],
+    door: str,
+    line: AuditEvent,
 ) -> Receipt:
     case, now = council.case, council.case.tx.now
     row = {
@@ -339,16 +351,16 @@ def _count(
         "case_id": case.id,
         "outcome": act.value,
         "comment": comment,
-        "data": dict(data),
+        "data": {**data, "line": line.seq},
         "subject_hash": council.rules.intent_hash,
         "door": door,
         "at": now,
-        "receipt": receipt,
+        "receipt": line.hash,
     }
     case.tx.conn.execute(t.act.insert(), row)
     case.involve(person.id, "decided")
     _retally(council)
-    return _receipt(council, person, act, now, receipt)
+    return _receipt(council, person, act, now, line.hash)
 
 
 def _retally(council: LockedMultisig) -> None:
