@@ -17,10 +17,12 @@ from placet.domain.intent import Intent
 from placet.domain.multisig import MultisigSpec
 from placet.domain.people import Role
 from placet.domain.span import Span
-from placet.store import course, multisig, wallets
+from placet.store import course, multisig_acts, wallets
+from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted
 from placet.store.engine import Store
-from placet.store.multisig import GivenApproval, locked_multisig
+from placet.store.multisig import locked_multisig
+from placet.store.multisig_acts import GivenApproval
 
 COUNCIL = Role(name="treasurer")
 ACCOUNT, PAYEE = "0x" + "a" * 40, "0x" + "b" * 40
@@ -69,13 +71,13 @@ class Treasury(Scene):
 
     def approve(self, who: str, signature: str | None = None, **more: Any) -> Counted | NotCounted:
         given = GivenApproval(**({"intent_hash": INTENT.hash, "signature": signature} | more))
-        return self.do(lambda tx: multisig.approve(tx, self.person_of(who), self.task, given, "test"))
+        return self.do(lambda tx: multisig_acts.approve(tx, self.person_of(who), self.task, given, "test"))
 
     def refuse(self, who: str, comment: str = "too much") -> Counted | NotCounted:
-        return self.do(lambda tx: multisig.refuse(tx, self.person_of(who), self.task, comment, "test"))
+        return self.do(lambda tx: multisig_acts.refuse(tx, self.person_of(who), self.task, comment, "test"))
 
     def withdraw(self, who: str, comment: str = "") -> Counted | NotCounted:
-        return self.do(lambda tx: multisig.withdraw(tx, self.person_of(who), self.task, comment, "test"))
+        return self.do(lambda tx: multisig_acts.withdraw(tx, self.person_of(who), self.task, comment, "test"))
 
     def settled(self) -> None:
         def settle(tx: Any) -> None:
@@ -85,7 +87,7 @@ class Treasury(Scene):
         self.do(settle)
 
     def approvers(self) -> list[str]:
-        query = sa.select(multisig.t.act).where(multisig.t.act.c.outcome == "approve")
+        query = sa.select(t.act).where(t.act.c.outcome == "approve")
         return sorted(row["person_id"] for row in self.rows(query))
 
 

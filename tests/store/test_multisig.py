@@ -355,12 +355,12 @@ def test_a_decision_that_was_laid_aside_and_is_asked_for_again_keeps_its_approva
 def test_wallets_are_registered_once_each_with_a_line_and_a_mail(treasury: Treasury) -> None:
     tara, theo = treasury.person_of("tara"), treasury.person_of("theo")
     address = key_of("tara").address
-    assert treasury.do(lambda tx: wallets.register(tx, "boss", tara, address)) is True
-    assert treasury.do(lambda tx: wallets.register(tx, "boss", tara, address)) is False
+    assert treasury.do(lambda tx: wallets.register(tx, "boss", tara, address)) is None
+    assert treasury.do(lambda tx: wallets.register(tx, "boss", tara, address)) is None
     assert treasury.do(lambda tx: wallets.holder(tx, address)) == "tara"
-    with pytest.raises(Exception, match=r"(?i)unique"):
-        treasury.do(lambda tx: wallets.register(tx, "boss", theo, address))
-    assert treasury.do(lambda tx: wallets.register(tx, "boss", tara, key_of("new").address)) is True
+    why = treasury.do(lambda tx: wallets.register(tx, "boss", theo, address))
+    assert why is not None and why.code == "wallet-taken"
+    assert treasury.do(lambda tx: wallets.register(tx, "boss", tara, key_of("new").address)) is None
     lines = treasury.rows(sa.select(t.audit.c.detail).where(t.audit.c.action == "wallet.registered"))
     assert [row["detail"]["earlier"] for row in lines] == [None, address]
     assert treasury.mails("wallet/") == ["tara", "tara"]

@@ -12,11 +12,11 @@ from tests.store.conftest import code
 from tests.store.council import INTENT, Treasury, made, sign
 
 from placet.domain.audit import verify
-from placet.store import audit, multisig
+from placet.store import audit, multisig_acts
 from placet.store import tables as t
 from placet.store.engine import Store, Tx
 from placet.store.house import House
-from placet.store.multisig import GivenApproval
+from placet.store.multisig_acts import GivenApproval
 
 CROWD = tuple(f"t{number:02}" for number in range(50))
 GIVEN = GivenApproval(intent_hash=INTENT.hash)
@@ -63,7 +63,9 @@ def test_of_fifty_who_approve_at_once_exactly_the_threshold_counts(
     treasury.put(threshold=threshold)
     treasury.drain()
     results = all_at_once(
-        treasury, second, lambda tx, who: multisig.approve(tx, treasury.person_of(who), treasury.task, GIVEN, "test")
+        treasury,
+        second,
+        lambda tx, who: multisig_acts.approve(tx, treasury.person_of(who), treasury.task, GIVEN, "test"),
     )
     assert Counter(map(code, results)) == Counter({"counted": threshold, "multisig-closed": 50 - threshold})
     decision = treasury.decision()
@@ -80,7 +82,7 @@ def test_with_wallets_exactly_the_threshold_counts_as_well(treasury: Treasury, s
 
     def approve(tx: Tx, who: str) -> Any:
         given = GivenApproval(intent_hash=INTENT.hash, signature=signatures[who])
-        return multisig.approve(tx, treasury.person_of(who), treasury.task, given, "test")
+        return multisig_acts.approve(tx, treasury.person_of(who), treasury.task, given, "test")
 
     results = all_at_once(treasury, second, approve)
     assert Counter(map(code, results)) == {"counted": 20, "multisig-closed": 30}
@@ -99,9 +101,9 @@ def test_approvals_racing_withdrawals_end_with_an_approval_of_everybody_in_the_v
     def mixed(tx: Tx, who: str) -> Any:
         person = treasury.person_of(who)
         if int(who[1:]) % 3 == 0:
-            multisig.approve(tx, person, treasury.task, GIVEN, "test")
-            return multisig.withdraw(tx, person, treasury.task, "", "test")
-        return multisig.approve(tx, person, treasury.task, GIVEN, "test")
+            multisig_acts.approve(tx, person, treasury.task, GIVEN, "test")
+            return multisig_acts.withdraw(tx, person, treasury.task, "", "test")
+        return multisig_acts.approve(tx, person, treasury.task, GIVEN, "test")
 
     results = all_at_once(treasury, second, mixed)
     assert set(map(code, results)) <= {"counted", "multisig-closed"}
@@ -119,9 +121,9 @@ def test_the_approval_that_decides_and_a_withdrawal_cannot_both_count(treasury: 
         treasury,
         second,
         lambda tx, who: (
-            multisig.withdraw(tx, treasury.person_of("t00"), treasury.task, "", "test")
+            multisig_acts.withdraw(tx, treasury.person_of("t00"), treasury.task, "", "test")
             if who == "t00"
-            else multisig.approve(tx, treasury.person_of(who), treasury.task, GIVEN, "test")
+            else multisig_acts.approve(tx, treasury.person_of(who), treasury.task, GIVEN, "test")
         ),
     )
     withdrawn = code(results[0]) == "counted"
@@ -136,7 +138,7 @@ def test_the_same_approval_sent_a_hundred_times_counts_once_with_one_receipt(tre
     treasury.put(threshold=2)
     one = treasury.person_of("t07")
     results = all_at_once(
-        treasury, second, lambda tx, _: multisig.approve(tx, one, treasury.task, GIVEN, "test"), times=2
+        treasury, second, lambda tx, _: multisig_acts.approve(tx, one, treasury.task, GIVEN, "test"), times=2
     )
     assert len({result.receipt.receipt for result in results}) == 1
     assert treasury.approvers() == ["t07"]
@@ -149,8 +151,8 @@ def test_approvals_racing_refusals_reach_one_verdict(treasury: Treasury, second:
     def split(tx: Tx, who: str) -> Any:
         person = treasury.person_of(who)
         if int(who[1:]) % 2:
-            return multisig.refuse(tx, person, treasury.task, "no", "test")
-        return multisig.approve(tx, person, treasury.task, GIVEN, "test")
+            return multisig_acts.refuse(tx, person, treasury.task, "no", "test")
+        return multisig_acts.approve(tx, person, treasury.task, GIVEN, "test")
 
     all_at_once(treasury, second, split)
     decision = treasury.decision()

@@ -1,9 +1,6 @@
-"""The multisig under lock: a frozen council approves one exact intent, act by act, each one transaction.
+"""The multisig under lock: a frozen council, what it has said about one exact intent, and its clock."""
 
-An approval counts only after this transaction has asked which wallet signed, whatever door it came in by.
-"""
-
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,43 +8,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from placet.domain import multisig as rule
-from placet.domain.audit import AuditEvent, digest
+from placet.domain.audit import digest
 from placet.domain.calendar import BusinessCalendar
-from placet.domain.model import Durable
 from placet.domain.multisig import Act, Approval, Heard, Member, MemberStanding, MultisigRules, MultisigSpec
 from placet.domain.people import SYSTEM, Person
-from placet.domain.signature import BadSignature, CannotRecover, normal
 from placet.domain.task import Reason, Refusal, Verdict
 from placet.store import council_mail, people
 from placet.store import tables as t
-from placet.store.acts import MAX_COMMENT, Counted, NotCounted, NotVisible, Receipt, audit_refusal
 from placet.store.cases import LockedCase, locked
 from placet.store.decisions import LockedDecision, NoSuchTask, close, decision_id, insert
 from placet.store.engine import Tx
-from placet.store.sight import sees_case
 from placet.store.tasks import SEPARATION
 
-WITHDRAWN = "multisig.approval-withdrawn"
-
-_d, _a, _x, _p, _w, _e = t.decision.c, t.act.c, t.exclusion.c, t.person.c, t.wallet.c, t.audit.c
-_CASE_OF = sa.select(_d.case_id).where(_d.id == sa.bindparam("of_task"), _d.form == "multisig")
+_d, _a, _x, _p, _w = t.decision.c, t.act.c, t.exclusion.c, t.person.c, t.wallet.c
+CASE_OF = sa.select(_d.case_id).where(_d.id == sa.bindparam("of_task"), _d.form == "multisig")
 _ROW = sa.select(t.decision).where(_d.id == sa.bindparam("of_task")).with_for_update()
 _ACTS = sa.select(t.act).where(_a.decision_id == sa.bindparam("of_task"))
 _BARRED = sa.select(_x.reason).where(_x.decision_id == sa.bindparam("of_task"), _x.person_id == sa.bindparam("of_who"))
-_MINE = (_a.decision_id == sa.bindparam("of_task")) & (_a.person_id == sa.bindparam("of_who"))
-_TAKEN_BACK = (
-    sa.select(_e.detail, _e.at, _e.hash)
-    .where(_e.chain == sa.bindparam("of_case"), _e.actor == sa.bindparam("of_who"), _e.action == WITHDRAWN)
-    .order_by(_e.seq.desc())
-)
-
-
-class GivenApproval(Durable):
-    """An approval as it came in: `intent_hash` is of what the person looked at."""
-
-    intent_hash: str
-    signature: str | None = None
-    comment: str = ""
 
 
 class LockedMultisig(LockedDecision):
@@ -57,8 +34,9 @@ class LockedMultisig(LockedDecision):
         super().__init__(case, row)
         self.rules = MultisigRules.model_validate(row["rules"])
 
-    def acts(self) -> list[sa.Row[Any]]:
-        return list(self.case.tx.conn.execute(_ACTS, {"of_task": self.id}))
+    def acts(self) -> list[Any]:
+        """The rows of its acts, oldest first."""
+        return sorted(self.case.tx.conn.execute(_ACTS, {"of_task": self.id}), key=_line)
 
     @property
     def heard(self) -> Heard:
@@ -113,6 +91,15 @@ def heard_of(row: Mapping[Any, Any], acts: Iterable[Any]) -> Heard:
     )
 
 
+def acts_of(tx: Tx, multisigs: Collection[str]) -> dict[str, list[Any]]:
+    """The rows of the acts on several multisigs, for a list of them."""
+    found: dict[str, list[Any]] = {}
+    if multisigs:
+        for act in tx.conn.execute(sa.select(t.act).where(_a.decision_id.in_(multisigs))):
+            found.setdefault(act.decision_id, []).append(act)
+    return found
+
+
 def _line(act: Any) -> int:
     return int(act.data["line"])
 
@@ -158,7 +145,7 @@ def open_multisig(case: LockedCase, spec: MultisigSpec, ordinal: int, calendar: 
             "subject": frozen["intent"],
         },
     )
-    if not _decide(council, ""):
+    if not decide(council, ""):
         council_mail.asked(council)
     return council
 
@@ -166,83 +153,11 @@ def open_multisig(case: LockedCase, spec: MultisigSpec, ordinal: int, calendar: 
 @contextmanager
 def locked_multisig(tx: Tx, multisig_id: str) -> Iterator[LockedMultisig]:
     """Lock the case, then the decision."""
-    case_id = tx.conn.execute(_CASE_OF, {"of_task": multisig_id}).scalar_one_or_none()
+    case_id = tx.conn.execute(CASE_OF, {"of_task": multisig_id}).scalar_one_or_none()
     if case_id is None:
         raise NoSuchTask(multisig_id)
     with locked(tx, case_id) as case:
         yield LockedMultisig(case, tx.conn.execute(_ROW, {"of_task": multisig_id}).mappings().one())
-
-
-def approve(tx: Tx, person: Person, multisig_id: str, given: GivenApproval, door: str) -> Counted | NotCounted:
-    """Approve the intent. The same approval of the same person again returns the same receipt."""
-    bad = signature = None
-    try:
-        signature = normal(given.signature) if given.signature is not None else None
-    except BadSignature as error:
-        bad = Refusal(code=error.code, detail=error.detail, field="signature")
-    with _seen(tx, person, multisig_id) as council:
-        council.settle()
-        same = {"signature": signature} if signature else {}
-        if bad is None and (again := _repeated(council, person, Act.APPROVE, given.comment, given.intent_hash, same)):
-            return again
-        signed = given.signature is not None
-        why = _refusal(council, person, Act.APPROVE, intent_hash=given.intent_hash, signed=signed)
-        if why := why or bad or _not_theirs(council, person, signature):
-            return _refused(council, person, Act.APPROVE, why)
-        member = council.rules.member(person.id)
-        assert member is not None
-        data = {"signature": signature, "wallet": member.wallet} if signature else {}
-        # The signature itself stays out of the log: where a Safe pays, whoever reads it could present it.
-        evidence = {"wallet": member.wallet, "signature": digest(signature)} if signature else {}
-        line = council.case.audit(
-            person.id,
-            "multisig.approved",
-            {"multisig": council.id, "intent": council.rules.intent_hash, "door": door, **evidence},
-            comment=given.comment,
-        )
-        receipt = _count(council, person, Act.APPROVE, given.comment, data, door, line)
-        if not _decide(council, ""):
-            council.settle()
-            council_mail.your_turn(council, _turn(council))
-        return _counted(council, receipt)
-
-
-def refuse(tx: Tx, person: Person, multisig_id: str, comment: str, door: str) -> Counted | NotCounted:
-    """Refuse the intent; once enough have, it is refused at once."""
-    with _seen(tx, person, multisig_id) as council:
-        council.settle()
-        if again := _repeated(council, person, Act.REFUSE, comment, council.rules.intent_hash, {}):
-            return again
-        if why := _refusal(council, person, Act.REFUSE, comment=comment):
-            return _refused(council, person, Act.REFUSE, why)
-        detail = {"multisig": council.id, "intent": council.rules.intent_hash, "door": door}
-        line = council.case.audit(person.id, "multisig.refused", detail, comment=comment)
-        receipt = _count(council, person, Act.REFUSE, comment, {}, door, line)
-        refusals = [act for act in council.acts() if act.outcome == Act.REFUSE]
-        said = "; ".join(act.comment for act in sorted(refusals, key=_line))
-        if not _decide(council, said[:MAX_COMMENT]):
-            council.settle()
-            council_mail.your_turn(council, _turn(council))
-        return _counted(council, receipt)
-
-
-def withdraw(tx: Tx, person: Person, multisig_id: str, comment: str, door: str) -> Counted | NotCounted:
-    """Take one's approval back, as long as the council has not decided; then one may act anew."""
-    with _seen(tx, person, multisig_id) as council:
-        council.settle()
-        case, mine = council.case, {"of_task": council.id, "of_who": person.id}
-        if tx.conn.execute(sa.select(_a.person_id).where(_MINE), mine).first() is None:
-            for line in tx.conn.execute(_TAKEN_BACK, {"of_case": case.id, "of_who": person.id}):
-                if line.detail["multisig"] == council.id:
-                    return _counted(council, _receipt(council, person, Act.WITHDRAW, line.at, line.hash))
-        if why := _refusal(council, person, Act.WITHDRAW):
-            return _refused(council, person, Act.WITHDRAW, why)
-        tx.conn.execute(t.act.delete().where(_MINE), mine)
-        _retally(council)
-        detail = {"multisig": council.id, "intent": council.rules.intent_hash, "door": door}
-        event = case.audit(person.id, WITHDRAWN, detail, comment=comment)
-        council.settle()
-        return _counted(council, _receipt(council, person, Act.WITHDRAW, tx.now, event.hash))
 
 
 def standing(council: LockedMultisig, person: Person) -> MemberStanding:
@@ -268,7 +183,7 @@ def able(council: LockedMultisig) -> set[str] | None:
 
 def hindrance(council: LockedMultisig, person: Person, act: Act = Act.APPROVE) -> Refusal | None:
     """Why this person cannot act so now, by the same rules as the act itself."""
-    state = _state(council)
+    state = state_of(council)
     return rule.hindrance(council.rules, council.heard, standing(council, person), act, **state)
 
 
@@ -285,91 +200,11 @@ def _holding(tx: Tx, spec: MultisigSpec, scope: str) -> list[Member]:
     return [Member(person=row.id, wallet=row.address) for row in tx.conn.execute(query)]
 
 
-@contextmanager
-def _seen(tx: Tx, person: Person, multisig_id: str) -> Iterator[LockedMultisig]:
-    """The locked multisig, if the person may see its case; else as if there were none."""
-    seen = sa.select(_d.id).join_from(t.decision, t.case, t.case.c.id == _d.case_id)
-    if tx.conn.execute(seen.where(_d.id == multisig_id, _d.form == "multisig", sees_case(person))).first() is None:
-        exists = tx.conn.execute(_CASE_OF, {"of_task": multisig_id}).first()
-        raise NotVisible(multisig_id) if exists else NoSuchTask(multisig_id)
-    with locked_multisig(tx, multisig_id) as council:
-        yield council
-
-
-def _refusal(council: LockedMultisig, person: Person, act: Act, **given: Any) -> Refusal | None:
-    state = _state(council)
-    return rule.refusal(council.rules, council.heard, standing(council, person), act, **given, **state)
-
-
-def _state(council: LockedMultisig) -> dict[str, Any]:
+def state_of(council: LockedMultisig) -> dict[str, Any]:
     return {"is_open": council.is_open, "paused": council.case.paused, "able": able(council)}
 
 
-def _not_theirs(council: LockedMultisig, person: Person, signature: str | None) -> Refusal | None:
-    """Why the signature is not one of this member over this intent; None for none, where none is wanted."""
-    if signature is None:
-        return None
-    tx, member = council.case.tx, council.rules.member(person.id)
-    assert member is not None
-    try:
-        signer = tx.house.signer_of(council.rules.intent, signature)
-    except BadSignature as error:
-        return Refusal(code=error.code, detail=error.detail, field="signature")
-    except CannotRecover as error:
-        return Refusal(code="chain-missing", detail=str(error))
-    frozen = {(one.wallet or "").lower() for one in council.rules.members}
-    known = signer.lower() in frozen or tx.conn.execute(sa.select(_w.address).where(_w.address == signer)).first()
-    return rule.signer_refusal(member, signer, bool(known))
-
-
-def _repeated(
-    council: LockedMultisig, person: Person, act: Act, comment: str, intent_hash: str, same: Mapping[str, Any]
-) -> Counted | None:
-    found = council.case.tx.conn.execute(
-        sa.select(t.act).where(_MINE), {"of_task": council.id, "of_who": person.id}
-    ).one_or_none()
-    if found is None or (found.outcome, found.comment, found.subject_hash) != (act, comment, intent_hash):
-        return None
-    if found.data.get("signature") != same.get("signature"):
-        return None
-    return _counted(council, _receipt(council, person, act, found.at, found.receipt))
-
-
-def _count(
-    council: LockedMultisig,
-    person: Person,
-    act: Act,
-    comment: str,
-    data: Mapping[str, Any],
-    door: str,
-    line: AuditEvent,
-) -> Receipt:
-    case, now = council.case, council.case.tx.now
-    row = {
-        "decision_id": council.id,
-        "person_id": person.id,
-        "case_id": case.id,
-        "outcome": act.value,
-        "comment": comment,
-        "data": {**data, "line": line.seq},
-        "subject_hash": council.rules.intent_hash,
-        "door": door,
-        "at": now,
-        "receipt": line.hash,
-    }
-    case.tx.conn.execute(t.act.insert(), row)
-    case.involve(person.id, "decided")
-    _retally(council)
-    return _receipt(council, person, act, now, line.hash)
-
-
-def _retally(council: LockedMultisig) -> None:
-    heard = council.heard
-    tally = {Act.APPROVE.value: len(heard.approvals), Act.REFUSE.value: len(heard.refusals)}
-    council.save(tally={outcome: count for outcome, count in tally.items() if count})
-
-
-def _decide(council: LockedMultisig, comment: str) -> bool:
+def decide(council: LockedMultisig, comment: str) -> bool:
     """Close the decision if what was heard decides it."""
     verdict = rule.decided(council.rules, council.heard, council.id, council.case.tx.now, comment)
     if verdict is not None:
@@ -377,18 +212,5 @@ def _decide(council: LockedMultisig, comment: str) -> bool:
     return verdict is not None
 
 
-def _turn(council: LockedMultisig) -> str | None:
+def turn_of(council: LockedMultisig) -> str | None:
     return rule.turn(council.rules, council.heard, able(council)) if council.is_open else None
-
-
-def _receipt(council: LockedMultisig, person: Person, act: Act, at: datetime, line: str) -> Receipt:
-    return Receipt(task=council.id, person=person.id, outcome=act.value, at=at.isoformat(), receipt=line)
-
-
-def _counted(council: LockedMultisig, receipt: Receipt) -> Counted:
-    return Counted(receipt=receipt, verdict=council.verdict, tally=council.row["tally"])
-
-
-def _refused(council: LockedMultisig, person: Person, act: Act, why: Refusal) -> NotCounted:
-    audit_refusal(council.case.tx, person.id, f"multisig.{act}", why.code, {"multisig": council.id})
-    return NotCounted(refusal=why, verdict=council.verdict)

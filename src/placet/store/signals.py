@@ -13,7 +13,7 @@ from placet.domain.course import SignalNote
 from placet.domain.model import storable
 from placet.domain.people import Person
 from placet.domain.task import TaskRules
-from placet.store import acts, multisig, people
+from placet.store import acts, multisig_acts, people
 from placet.store import tables as t
 from placet.store.decisions import NoSuchTask
 from placet.store.engine import Tx
@@ -107,10 +107,10 @@ def _council_act(given: dict[str, Any], decision: Any) -> Act | None:
         return None
     match given.get("decision", "approve"):
         case "approve":
-            approval = multisig.GivenApproval(intent_hash=intent_hash, signature=signature, comment=comment)
-            return lambda tx, person: multisig.approve(tx, person, decision.id, approval, DOOR)
+            approval = multisig_acts.GivenApproval(intent_hash=intent_hash, signature=signature, comment=comment)
+            return lambda tx, person: multisig_acts.approve(tx, person, decision.id, approval, DOOR)
         case "refuse":
-            return lambda tx, person: multisig.refuse(tx, person, decision.id, comment, DOOR)
+            return lambda tx, person: multisig_acts.refuse(tx, person, decision.id, comment, DOOR)
     return None
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from placet.domain.audit import REGISTRY
 from placet.domain.people import Person
+from placet.domain.task import Refusal
 from placet.store import notices
 from placet.store import tables as t
 from placet.store.audit import append
@@ -31,15 +32,18 @@ def holder(tx: Tx, address: str) -> str | None:
     return tx.conn.execute(sa.select(_w.person_id).where(_w.address == address)).scalar_one_or_none()
 
 
-def register(tx: Tx, actor: str, person: Person, address: str) -> bool:
-    """Make this the wallet of the person, in place of an earlier one; whether that changed anything.
+def register(tx: Tx, actor: str, person: Person, address: str) -> Refusal | None:
+    """Make this the wallet of the person, in place of an earlier one, unless it is somebody else's.
 
-    The caller holds the registry, and has checked the address and that it is nobody else's. Councils that are open
-    already keep the wallets they were opened with.
+    The caller has checked the address. Councils that are open already keep the wallets they were opened with.
     """
+    # One at a time: else two could register the same wallet.
+    tx.conn.execute(sa.select(t.chain_head.c.seq).where(t.chain_head.c.chain == REGISTRY).with_for_update())
+    if holder(tx, address) not in (None, person.id):
+        return Refusal(code="wallet-taken", detail="This is the wallet of somebody else.", field="address")
     before = find(tx, person.id)
     if before is not None and before.address == address:
-        return False
+        return None
     row = {"address": address, "registered_by": actor, "at": tx.now}
     if before is None:
         tx.conn.execute(t.wallet.insert().values(person_id=person.id, **row))
@@ -54,4 +58,4 @@ def register(tx: Tx, actor: str, person: Person, address: str) -> bool:
     )
     to = (person.id, person.name, person.email)
     notices.queue(tx, f"wallet/{person.id}/{line.seq}", to, "Your wallet was registered", text)
-    return True
+    return None
