@@ -25,13 +25,15 @@ from placet.store.engine import Tx
 from placet.store.multisig import CASE_OF, LockedMultisig, decide, locked_multisig, standing, state_of, turn_of
 from placet.store.sight import sees_case
 
-WITHDRAWN = "multisig.approval-withdrawn"
-
 _d, _a, _w, _e = t.decision.c, t.act.c, t.wallet.c, t.audit.c
 _MINE = (_a.decision_id == sa.bindparam("of_task")) & (_a.person_id == sa.bindparam("of_who"))
 _TAKEN_BACK = (
     sa.select(_e.detail, _e.at, _e.hash)
-    .where(_e.chain == sa.bindparam("of_case"), _e.actor == sa.bindparam("of_who"), _e.action == WITHDRAWN)
+    .where(
+        _e.chain == sa.bindparam("of_case"),
+        _e.actor == sa.bindparam("of_who"),
+        _e.action == "multisig.approval-withdrawn",
+    )
     .order_by(_e.seq.desc())
 )
 
@@ -64,11 +66,16 @@ def approve(tx: Tx, person: Person, multisig_id: str, given: GivenApproval, door
         assert member is not None
         data = {"signature": signature, "wallet": member.wallet} if signature else {}
         # The signature itself stays out of the log: where a Safe pays, whoever reads it could present it.
-        evidence = {"wallet": member.wallet, "signature": digest(signature)} if signature else {}
         line = council.case.audit(
             person.id,
             "multisig.approved",
-            {"multisig": council.id, "intent": council.rules.intent_hash, "door": door, **evidence},
+            {
+                "multisig": council.id,
+                "intent": council.rules.intent_hash,
+                "door": door,
+                "wallet": member.wallet if signature else None,
+                "signature": digest(signature) if signature else None,
+            },
             comment=given.comment,
         )
         receipt = _count(council, person, Act.APPROVE, given.comment, data, door, line)
@@ -86,8 +93,12 @@ def refuse(tx: Tx, person: Person, multisig_id: str, comment: str, door: str) ->
             return again
         if why := _refusal(council, person, Act.REFUSE, comment=comment):
             return _refused(council, person, Act.REFUSE, why)
-        detail = {"multisig": council.id, "intent": council.rules.intent_hash, "door": door}
-        line = council.case.audit(person.id, "multisig.refused", detail, comment=comment)
+        line = council.case.audit(
+            person.id,
+            "multisig.refused",
+            {"multisig": council.id, "intent": council.rules.intent_hash, "door": door},
+            comment=comment,
+        )
         receipt = _count(council, person, Act.REFUSE, comment, {}, door, line)
         said = "; ".join(act.comment for act in council.acts() if act.outcome == Act.REFUSE)
         if not decide(council, said[:MAX_COMMENT]):
@@ -109,8 +120,12 @@ def withdraw(tx: Tx, person: Person, multisig_id: str, comment: str, door: str) 
             return _refused(council, person, Act.WITHDRAW, why)
         tx.conn.execute(t.act.delete().where(_MINE), mine)
         _retally(council)
-        detail = {"multisig": council.id, "intent": council.rules.intent_hash, "door": door}
-        event = case.audit(person.id, WITHDRAWN, detail, comment=comment)
+        event = case.audit(
+            person.id,
+            "multisig.approval-withdrawn",
+            {"multisig": council.id, "intent": council.rules.intent_hash, "door": door},
+            comment=comment,
+        )
         council.settle()
         return _counted(council, _receipt(council, person, Act.WITHDRAW, tx.now, event.hash))
 

@@ -50,8 +50,9 @@ def register(tx: Tx, actor: str, person: Person, address: str) -> Refusal | None
     else:
         tx.conn.execute(t.wallet.update().where(_w.person_id == person.id).values(row))
     earlier = before.address if before else None
-    detail = {"person": person.id, "wallet": address, "earlier": earlier}
-    line = append(tx, REGISTRY, actor, "wallet.registered", detail)
+    line = append(
+        tx, REGISTRY, actor, "wallet.registered", {"person": person.id, "wallet": address, "earlier": earlier}
+    )
     text = (
         f"Hello {person.name},\n\n{actor} has registered {address} as your wallet: councils that open from now on "
         f"count your approval only with its signature.\n\nIf that is not your wallet, tell an administrator at once.\n"
