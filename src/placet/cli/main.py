@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from placet import __version__
-from placet.cli import cases, documents, people, proof, serving, tasks, voting
+from placet.cli import cases, documents, multisigs, people, proof, serving, tasks, voting
 from placet.cli.door import DEFAULT_DATA, Door
 
 EPILOG = """\b
@@ -73,6 +73,7 @@ for command in (
     cases.workflows,
     cases.case,
     tasks.task,
+    multisigs.multisig,
     documents.document,
     voting.proposals,
     voting.propose,

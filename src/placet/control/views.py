@@ -72,7 +72,7 @@ class TaskLine(View):
 
 
 class DecisionLine(View):
-    """A ballot in its case, or a wait for funds (`form`)."""
+    """A ballot in its case, a multisig, or a wait for funds (`form`)."""
 
     id: str
     form: str
@@ -112,7 +112,7 @@ class CaseLine(View):
 
 
 class CaseView(CaseLine):
-    """`can_manage`: whether the caller may pause, resume and cancel. `decisions`: ballots and waits for funds."""
+    """`can_manage`: whether the caller may pause, resume and cancel. `decisions`: all but the tasks."""
 
     request: dict[str, Any]
     can_manage: bool

@@ -1,4 +1,4 @@
-"""What cases wait for beside human tasks: their ballots, and money that must be there."""
+"""What cases wait for beside human tasks: their ballots, the approvals of their councils, and money."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,15 @@ from placet.control.views import DecisionLine
 from placet.domain import voting
 from placet.domain.ballot import BallotRules
 from placet.domain.funds import FundsRules, funds_sentence
+from placet.domain.multisig import Heard, MultisigRules, multisig_sentence
 from placet.domain.task import Verdict
 from placet.store import tables as t
 from placet.store.ballots import LockedBallot, count_of
 from placet.store.engine import Tx
 from placet.store.funds import LockedFunds, totals
+from placet.store.multisig import LockedMultisig, acts_of, heard_of
 
-OTHERS = (LockedBallot.form, LockedFunds.form)
+OTHERS = (LockedBallot.form, LockedFunds.form, LockedMultisig.form)
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,22 @@ class FundsFacts:
         return funds_sentence(self.rules, timedelta(microseconds=self.row["shift_us"]), self.faucet)
 
 
-def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[BallotFacts | FundsFacts]:
-    """The ballots and waits for funds that fulfil the condition, oldest first."""
+@dataclass(frozen=True)
+class MultisigFacts:
+    row: Mapping[Any, Any]
+    rules: MultisigRules
+    heard: Heard
+    paused_at: datetime | None
+
+    def waits(self, scope: str, now: datetime) -> str:
+        return multisig_sentence(self.rules, self.heard, self.paused_at or now)
+
+
+Other = BallotFacts | FundsFacts | MultisigFacts
+
+
+def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[Other]:
+    """The decisions other than tasks that fulfil the condition, oldest first."""
     d = t.decision.c
     query = (
         sa.select(t.decision, t.case.c.paused_at)
@@ -52,12 +68,18 @@ def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[BallotFacts | FundsFac
     )
     rows = tx.conn.execute(query).mappings().all()
     faucet = totals(tx) if any(row["form"] == LockedFunds.form for row in rows) else {}
-    return [
-        BallotFacts(row, BallotRules.model_validate(row["rules"]), row["paused_at"])
-        if row["form"] == LockedBallot.form
-        else FundsFacts(row, FundsRules.model_validate(row["rules"]), faucet)
-        for row in rows
-    ]
+    said = acts_of(tx, [row["id"] for row in rows if row["form"] == LockedMultisig.form])
+
+    def facts(row: Mapping[Any, Any]) -> Other:
+        match row["form"]:
+            case LockedBallot.form:
+                return BallotFacts(row, BallotRules.model_validate(row["rules"]), row["paused_at"])
+            case LockedFunds.form:
+                return FundsFacts(row, FundsRules.model_validate(row["rules"]), faucet)
+        heard = heard_of(row, said.get(row["id"], ()))
+        return MultisigFacts(row, MultisigRules.model_validate(row["rules"]), heard, row["paused_at"])
+
+    return [facts(row) for row in rows]
 
 
 def waiting_in(tx: Tx, cases: Sequence[str]) -> dict[str, list[Waits]]:
@@ -77,7 +99,7 @@ def funds_wanted(tx: Tx, cases: Sequence[str], now: datetime) -> dict[str, str]:
     return {one.row["case_id"]: one.waits("", now) for one in waiting}
 
 
-def decision_line(one: BallotFacts | FundsFacts) -> DecisionLine:
+def decision_line(one: Other) -> DecisionLine:
     row = one.row
     return DecisionLine(
         id=row["id"],

@@ -218,6 +218,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     FORCED = "forced"
     FUNDED = "funded"
+    IMPOSSIBLE = "impossible"
 
 
 class Verdict(Durable):

@@ -11,8 +11,10 @@ from temporalio import workflow
 from placet.domain.ballot import BallotSpec
 from placet.domain.collection import DocumentRequest, Received
 from placet.domain.funds import FundsSpec
+from placet.domain.intent import Intent
 from placet.domain.model import Durable
-from placet.domain.people import Audience
+from placet.domain.multisig import MultisigSpec
+from placet.domain.people import Audience, Role
 from placet.domain.span import Span
 from placet.domain.step import Step
 from placet.domain.task import ANY, APPROVE, REFUSE, Outcome, Reason, RungAction, RungSpec, Seats, TaskSpec, Verdict
@@ -216,6 +218,43 @@ class Case(Course):
         waited for: ask `funded` afterwards.
         """
         return await self.decided(spec)
+
+    async def multisig(
+        self,
+        title: str,
+        *,
+        intent: Intent,
+        council: Role,
+        threshold: int,
+        within: Span,
+        ordered: bool = False,
+        wallets: bool = False,
+        remind: Span | None = None,
+        excluded: Mapping[str, str] | None = None,
+        instructions: str = "",
+    ) -> Verdict:
+        """Have `threshold` members of the council approve this one intent; anything else raises `Refused`.
+
+        The council is frozen when this opens, without the requester, whoever holds the wallet that is paid, and those
+        `excluded`. The verdict's `data` is what an executor checks again before it pays.
+        """
+        spec = MultisigSpec(
+            name=slug(title),
+            title=title,
+            instructions=instructions,
+            intent=intent,
+            council=council,
+            threshold=threshold,
+            ordered=ordered,
+            wallets=wallets,
+            excluded={self.requester: "you asked for it", **(excluded or {})},
+            within=within,
+            remind=remind,
+        )
+        verdict = await self.decided(spec)
+        if not verdict.favourable:
+            raise Refused(title, verdict)
+        return verdict
 
     async def funded(self, spec: FundsSpec) -> bool:
         """Wait until the budget has reserved this; False when the wait is over without it."""

@@ -17,6 +17,7 @@ from temporalio.exceptions import is_cancelled_exception
 from placet.domain.ballot import BallotSpec
 from placet.domain.course import Ask, Beginning, Closing, Direction, Opening, Reply, Report, SignalNote
 from placet.domain.funds import FundsSpec
+from placet.domain.multisig import MultisigSpec
 from placet.domain.people import ADMIN, COORDINATOR, Role
 from placet.domain.task import Outcome, TaskSpec, Verdict
 from placet.durable.endings import Cancelled, Ending, Superseded
@@ -26,7 +27,7 @@ from placet.durable.saga import ABANDON, Saga
 from placet.store.roll import Electorate
 
 Result = TypeVar("Result")
-Spec = TaskSpec | BallotSpec | FundsSpec
+Spec = TaskSpec | BallotSpec | FundsSpec | MultisigSpec
 
 WAKE = "wake"
 COMPENSATING = "compensating"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from placet.connectors.blobs.objects import folder_blobs, s3_blobs
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
+from placet.connectors.chain.signatures import signer_of
 from placet.connectors.crm.port import Crm, CrmActivities
 from placet.connectors.crm.registry import PartnerRegistry
 from placet.connectors.drafting.port import Drafter, DraftingActivities
@@ -137,7 +138,7 @@ def open_store(
 ) -> Store:
     base_url = settings.server.base_url or f"http://{settings.server.host}:{port}"
     life = timedelta(days=settings.server.link_life_days)
-    house = House(base_url=base_url, secret=datadir.secret(), link_life=life)
+    house = House(base_url=base_url, secret=datadir.secret(), link_life=life, signer_of=signer_of)
     return Store(database_url(settings, datadir, environment), house, clock)
 
 

@@ -6,6 +6,7 @@ from placet.domain.ballot import BallotSpec
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Ask, Beginning
 from placet.domain.funds import FundsSpec
+from placet.domain.multisig import MultisigSpec
 from placet.domain.task import TaskSpec
 from placet.store import proposals
 from placet.store import tables as t
@@ -14,9 +15,12 @@ from placet.store.cases import LockedCase, locked
 from placet.store.decisions import LockedDecision
 from placet.store.engine import Tx
 from placet.store.funds import LockedFunds, open_funds
+from placet.store.multisig import LockedMultisig, open_multisig
 from placet.store.tasks import LockedTask, open_task
 
-FORMS: dict[str, type[LockedDecision]] = {form.form: form for form in (LockedTask, LockedBallot, LockedFunds)}
+FORMS: dict[str, type[LockedDecision]] = {
+    form.form: form for form in (LockedTask, LockedBallot, LockedFunds, LockedMultisig)
+}
 
 _d = t.decision.c
 _OPEN = (
@@ -42,6 +46,8 @@ def opened(case: LockedCase, ask: Ask, calendar: BusinessCalendar) -> LockedDeci
             return open_ballot(case, ask.spec, ask.ordinal)
         case FundsSpec():
             return open_funds(case, ask.spec, ask.ordinal)
+        case MultisigSpec():
+            return open_multisig(case, ask.spec, ask.ordinal, calendar)
 
 
 def begin(tx: Tx, case_id: str, beginning: Beginning) -> None:
