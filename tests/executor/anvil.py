@@ -15,6 +15,7 @@ from typing import Any
 
 from eth_abi.abi import encode
 from eth_account import Account
+from eth_utils.address import to_checksum_address
 
 from placet.runtime.chain import program
 from placet.runtime.embedded import free_port
@@ -83,11 +84,13 @@ class Anvil:
         """A contract from a throw-away account; its address."""
         maker = Account.create()
         self.give(maker.address)
-        return str(self.transact(maker, None, code + encode(kinds, values).hex())["contractAddress"])
+        made = self.transact(maker, None, code + encode(kinds, values).hex())
+        assert made["status"] == "0x1", "the contract was not made"
+        return str(to_checksum_address(made["contractAddress"]))
 
     def transact(self, sender: Any, to: str | None, data: str, value: int = 0) -> dict[str, Any]:
         """Send a transaction of somebody's own; its receipt."""
-        call = {"chainId": CHAIN_ID, "nonce": self.nonce(sender.address), "gas": 5_000_000, "data": data}
+        call = {"chainId": CHAIN_ID, "nonce": self.nonce(sender.address), "gas": 15_000_000, "data": data}
         fees = {"maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**9, "value": value}
         signed = sender.sign_transaction(call | fees | ({"to": to} if to else {}))
         hashed = self.rpc("eth_sendRawTransaction", f"0x{bytes(signed.raw_transaction).hex()}")
@@ -99,10 +102,7 @@ class Anvil:
 
     def token(self, holder: str, supply: int = 10**12) -> str:
         """The sample token; its address, with the checksum."""
-        from eth_utils.address import to_checksum_address
-
-        made = self.deploy(json.loads(TOKEN.read_text())["bytecode"], ["uint256", "address"], [supply, holder])
-        return str(to_checksum_address(made))
+        return self.deploy(json.loads(TOKEN.read_text())["bytecode"], ["uint256", "address"], [supply, holder])
 
 
 @contextlib.contextmanager

@@ -129,9 +129,9 @@ async def desk(
 def copy_journal(folder: Path, target: Path) -> None:
     """A backup of the journal, as of now."""
     target.unlink(missing_ok=True)
-    with contextlib.closing(sqlite3.connect(folder / "executor/journal.db")) as live:
-        with contextlib.closing(sqlite3.connect(target)) as copy:
-            live.backup(copy)
+    live = sqlite3.connect(folder / "executor/journal.db")
+    with contextlib.closing(live), contextlib.closing(sqlite3.connect(target)) as copy:
+        live.backup(copy)
 
 
 def put_journal(folder: Path, source: Path) -> None:

@@ -1,4 +1,4 @@
-"""Nodes that cut, stall, lie, forget and reorganise: each payment is made once, with the same bytes or the same nonce."""
+"""Nodes that cut, stall, lie, forget and reorganise: each payment is made once, by the same bytes or the same nonce."""
 
 import asyncio
 from pathlib import Path

@@ -41,6 +41,11 @@ def with_rules(of: Intent, **changed: Any) -> dict[str, Any]:
     return {"rules": rules_of(of).model_copy(update=changed)}
 
 
+def council_of(*wallets: Any, people: tuple[str, ...] = PEOPLE) -> tuple[Member, ...]:
+    """Members with these wallets."""
+    return tuple(Member(person=one, wallet=wallet.address) for one, wallet in zip(people, wallets, strict=False))
+
+
 def stranger(intent: Intent) -> dict[str, Any]:
     """Somebody outside the frozen council, with a good signature of their own."""
     changed = {"person": "mallory", "wallet": WALLETS[4].address, "signature": signed(intent, WALLETS[4])}
@@ -54,9 +59,15 @@ FORGED: dict[str, tuple[str, Tamper]] = {
     "a signature of nobody": ("bad-signature", lambda i: with_approval(i, 1, signature=f"0x{'11' * 65}")),
     "no signature": ("bad-signature", lambda i: with_approval(i, 1, signature=None)),
     "half a signature": ("bad-signature", lambda i: with_approval(i, 1, signature=signed(i, WALLETS[1])[:-2])),
-    "a signature with more behind it": ("bad-signature", lambda i: with_approval(i, 1, signature=signed(i, WALLETS[1]) + "00")),
+    "a signature with more behind it": (
+        "bad-signature",
+        lambda i: with_approval(i, 1, signature=signed(i, WALLETS[1]) + "00"),
+    ),
     "a signature that is no hex": ("bad-signature", lambda i: with_approval(i, 1, signature="0xzz")),
-    "the signature of another member": ("bad-signature", lambda i: with_approval(i, 1, signature=signed(i, WALLETS[0]))),
+    "the signature of another member": (
+        "bad-signature",
+        lambda i: with_approval(i, 1, signature=signed(i, WALLETS[0])),
+    ),
     "a signature over another amount": (
         "bad-signature",
         lambda i: with_approval(i, 1, signature=signed(again(i, amount="999"), WALLETS[1])),
@@ -76,12 +87,16 @@ FORGED: dict[str, tuple[str, Tamper]] = {
     "a stranger among the approvals": ("not-a-member", stranger),
     "a stranger put into the council as well": (
         "bad-signature",
-        lambda i: stranger(i) | with_rules(i, members=(Member(person=PEOPLE[0], wallet=WALLETS[0].address), Member(person="mallory", wallet=WALLETS[2].address))),
+        lambda i: (
+            stranger(i) | with_rules(i, members=council_of(WALLETS[0], WALLETS[2], people=(PEOPLE[0], "mallory")))
+        ),
     ),
     "one wallet under two names": (
         "too-few",
-        lambda i: with_approval(i, 1, wallet=WALLETS[0].address, signature=signed(i, WALLETS[0]))
-        | with_rules(i, members=tuple(Member(person=one, wallet=WALLETS[0].address) for one in PEOPLE[:3])),
+        lambda i: (
+            with_approval(i, 1, wallet=WALLETS[0].address, signature=signed(i, WALLETS[0]))
+            | with_rules(i, members=tuple(Member(person=one, wallet=WALLETS[0].address) for one in PEOPLE[:3]))
+        ),
     ),
     "another intent in the verdict": ("other-intent", lambda i: {"approved": again(i, to=somebody())}),
     "another intent in the rules": ("other-intent", lambda i: with_rules(i, intent=again(i, amount="999000"))),
@@ -91,7 +106,7 @@ FORGED: dict[str, tuple[str, Tamper]] = {
     "closed without a verdict": ("not-closed", lambda i: {"verdict": None}),
     "another form of decision": ("not-a-multisig", lambda i: {"form": "task"}),
     "rules that cannot be read": ("damaged", lambda i: {"rules_raw": {"title": "?"}}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", FORGED)
@@ -122,7 +137,7 @@ async def test_the_same_decision_untouched_is_paid(at: Desk) -> None:
 
 
 async def test_an_unfavourable_or_unknown_decision_moves_nothing(at: Desk) -> None:
-    intent, decision = at.approved()
+    _intent, decision = at.approved()
     verdict = at.store.read_now(lambda tx: tx.conn.execute(sa.select(t.decision.c.verdict)).scalar_one())
     for changed in ({"favourable": False}, {"outcome": "refused"}):
         row = t.decision.update().values(verdict=verdict | changed)
@@ -184,14 +199,10 @@ async def test_what_the_settings_pin_no_database_can_change(chain: Anvil, tmp_pa
                 await at.pay(council.close(at.store, intent, rules=rules, approvals=given))
             assert refused.value.code == code
         intent = at.intent()
-        others = rules_of(intent, 2).model_copy(
-            update={
-                "members": tuple(Member(person=one, wallet=wallet.address) for one, wallet in zip(PEOPLE, WALLETS[2:]))
-            }
-        )
+        others = rules_of(intent, 2).model_copy(update={"members": council_of(*WALLETS[2:])})
         given = [
             one.model_copy(update={"wallet": wallet.address, "signature": signed(intent, wallet)})
-            for one, wallet in zip(approvals_of(intent), WALLETS[2:])
+            for one, wallet in zip(approvals_of(intent), WALLETS[2:], strict=False)
         ]
         with pytest.raises(Refused) as refused:
             await at.pay(council.close(at.store, intent, rules=others, approvals=given))

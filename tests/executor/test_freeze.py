@@ -41,7 +41,7 @@ def audited(at: Desk) -> list[str]:
 
 async def test_a_transaction_that_is_not_in_the_journal_freezes(chain: Anvil, tmp_path: Path, key: LocalKey) -> None:
     async with desk(chain, tmp_path, key=key) as at:
-        intent, decision = at.approved()
+        _intent, decision = at.approved()
         await at.pay(decision)
         await at.rounds(decision)
         spend(chain)
@@ -143,7 +143,7 @@ async def test_a_new_journal_for_a_used_account_freezes(chain: Anvil, tmp_path: 
     spend(chain)
     chain.mine()
     async with desk(chain, tmp_path, key=key) as at:
-        intent, decision = at.approved()
+        _intent, decision = at.approved()
         with pytest.raises(Frozen):
             await at.pay(decision)
         await at.office.thaw((decision,))

@@ -14,7 +14,7 @@ import click
 from placet.cli.door import Door
 
 if TYPE_CHECKING:
-    from placet.runtime.processes import Place
+    from placet.runtime.place import Place
 
 PORT = 8400
 
@@ -38,7 +38,7 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def place_of(door: Door, data: Path | None, port: int, temporal_port: int | None, config: Path | None) -> "Place":
     from placet.runtime.datadir import DataDir, DataDirError
-    from placet.runtime.processes import Place
+    from placet.runtime.place import Place
 
     try:
         datadir = DataDir(data or door.data)

@@ -64,7 +64,7 @@ def local_key(folder: Path, environment: Mapping[str, str]) -> LocalKey:
 
     Its passphrase comes from the environment; without one it is made, and kept beside the key for its owner only.
     """
-    from eth_account import Account
+    from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
     file, made = folder / "key.json", folder / "passphrase"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,13 +79,13 @@ def local_key(folder: Path, environment: Mapping[str, str]) -> LocalKey:
     else:
         cost = STRETCHED
     if not file.exists():
-        keystore = Account.encrypt(secrets.token_bytes(32), given, kdf="scrypt", iterations=cost)
-        _created(file, json.dumps(keystore))
+        fresh = create_keyfile_json(secrets.token_bytes(32), given.encode(), kdf="scrypt", iterations=cost)
+        _created(file, json.dumps(fresh))
     for path in (file, made):
         with contextlib.suppress(FileNotFoundError):
             path.chmod(0o600)
     try:
-        return LocalKey(bytes(Account.decrypt(json.loads(file.read_text()), given)))
+        return LocalKey(decode_keyfile_json(json.loads(file.read_text()), given.encode()))
     except ValueError as error:
         raise KeyRefused(f"The passphrase does not open {file}. Set {PASSPHRASE} to the right one.") from error
 

@@ -45,6 +45,8 @@ class Office:
                 raise Refused("key-reused", "This key belongs to the payment of another decision.")
             if earlier.key != key:
                 raise Refused("already-paid", f"This decision is paid under the key {earlier.key}, and pays once.")
+            if case is not None and case != earlier.intent.case_id:
+                raise Refused("other-case", "The payment belongs to another case.")
             # Told of a restored database, the council may have approved something else under the same name.
             asked = {intent_hash} if row is None else {intent_hash, _intent_of(row.rules)}
             if asked - {None, earlier.intent_hash}:

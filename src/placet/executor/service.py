@@ -99,8 +99,13 @@ async def serve(office: Office, path: Path, listen: str | None, token: str | Non
         app, access_log=False, log_level="warning", server_header=False, lifespan="on", timeout_graceful_shutdown=5
     )
     server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=sockets))
     try:
-        await server.serve(sockets=sockets)
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise
     finally:
         _remove(path)
     if not server.started:

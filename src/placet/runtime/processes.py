@@ -6,8 +6,8 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -27,10 +27,10 @@ from placet.connectors.treasury.port import TreasuryUnavailable
 from placet.control.control import Control
 from placet.executor.keys import PASSPHRASE
 from placet.runtime import chain, embedded, engine, first_admin, worker
-from placet.runtime.datadir import DataDir
 from placet.runtime.dispatcher import Dispatcher
 from placet.runtime.executor import chain_port, client_of, treasury_address, treasury_of
-from placet.runtime.settings import Settings, SettingsError, load, policy_of
+from placet.runtime.place import Place
+from placet.runtime.settings import Settings, SettingsError, policy_of
 from placet.runtime.supervisor import Child, ChildState, Status, Supervisor
 from placet.runtime.wiring import blobs_of, database_url, mail_transport, open_store, ports_of
 from placet.store import schema
@@ -42,32 +42,6 @@ MIN_FREE_MB = 200
 DRAIN_SECONDS = 35.0
 # People come first: in a burst of answers the API takes a half more of them, and cases go on a little later.
 BACKGROUND = 5
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an installation lives: its data, its settings, the ports it listens on, and its environment."""
-
-    datadir: DataDir
-    port: int
-    temporal_port: int
-    config: Path | None
-    environment: Mapping[str, str]
-
-    def settings(self) -> Settings:
-        return load(self.config, CATALOGUE)
-
-    def arguments(self) -> list[str]:
-        given = ["--data", str(self.datadir.path), "--port", str(self.port), "--temporal-port", str(self.temporal_port)]
-        return [*given, "--config", str(self.config)] if self.config else given
-
-    @property
-    def temporal(self) -> str:
-        return f"127.0.0.1:{self.temporal_port}"
-
-    @property
-    def worker_ready(self) -> Path:
-        return self.datadir.path / "worker.ready"
 
 
 def control_of(store: Store, settings: Settings, blobs: BlobStore | None = None) -> Control:
@@ -357,4 +331,4 @@ def _names_a_process(path: Path) -> bool:
     return True
 
 
-__all__ = ["Place", "SettingsError", "control_of", "engine_status", "prepare", "run_api", "run_worker", "up"]
+__all__ = ["SettingsError", "control_of", "engine_status", "prepare", "run_api", "run_worker", "up"]
