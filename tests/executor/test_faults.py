@@ -42,20 +42,22 @@ async def test_a_send_that_goes_wrong_is_asked_after_by_hash(
     chain: Anvil, key: LocalKey, tmp_path: Path, fault: str, token: bool
 ) -> None:
     sample = chain.token(key.address)
-    async with faulty(chain.url) as node:
-        async with desk(chain, tmp_path, url=node.url, key=key, timeout=0.3, tokens=(sample,)) as at:
-            intents = []
-            for _ in range(TIMES):
-                node.faults = [fault, fault]
-                intent, decision = at.approved(at.intent(token=sample if token else None))
-                await pay_somehow(at, decision)
-                intents.append(intent)
-                if fault in ("refuse", "deny"):
-                    assert at.journal.of_decision(decision).state is PaymentState.SIGNED
-                await at.rounds(decision)
-                assert len(at.journal.signed(at.journal.of_decision(decision).key)) == 1, "it was signed again"
-                assert fault not in ("refuse", "deny") or not node.faults
-            judge(FAULTS[fault], node.done[fault], TIMES, at.judged(intents, sample if token else None))
+    async with (
+        faulty(chain.url) as node,
+        desk(chain, tmp_path, url=node.url, key=key, timeout=0.3, tokens=(sample,)) as at,
+    ):
+        intents = []
+        for _ in range(TIMES):
+            node.faults = [fault, fault]
+            intent, decision = at.approved(at.intent(token=sample if token else None))
+            await pay_somehow(at, decision)
+            intents.append(intent)
+            if fault in ("refuse", "deny"):
+                assert at.journal.of_decision(decision).state is PaymentState.SIGNED
+            await at.rounds(decision)
+            assert len(at.journal.signed(at.journal.of_decision(decision).key)) == 1, "it was signed again"
+            assert fault not in ("refuse", "deny") or not node.faults
+        judge(FAULTS[fault], node.done[fault], TIMES, at.judged(intents, sample if token else None))
 
 
 async def test_any_call_may_go_wrong_at_any_time(chain: Anvil, key: LocalKey, tmp_path: Path) -> None:
