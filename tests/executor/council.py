@@ -59,13 +59,14 @@ def close(
     wallets: bool = True,
     approved: Intent | None = None,
     closed_at: datetime | None = None,
+    name: str = "council",
     **changed: Any,
 ) -> str:
     """A closed multisig of the intent's case; its id. `approved` and `changed` make it other than it should be."""
     rules = rules or rules_of(intent, wallets=wallets)
     granted = approved or intent
     given = approvals_of(intent, wallets=wallets) if approvals is None else approvals
-    decision = f"{intent.case_id}.council.1"
+    decision = f"{intent.case_id}.{name}.1"
     verdict = Verdict(
         outcome="approved",
         favourable=True,
@@ -79,7 +80,7 @@ def close(
         },
     )
     row = {
-        "id": decision, "case_id": intent.case_id, "name": "council", "ordinal": 1, "form": "multisig",
+        "id": decision, "case_id": intent.case_id, "name": name, "ordinal": 1, "form": "multisig",
         "state": "closed", "rules": rules.model_dump(mode="json"), "subject": None, "tally": {}, "rung": 0,
         "shift_us": 0, "opened_at": AT, "closed_at": closed_at or datetime.now(UTC),
         "verdict": verdict.model_dump(mode="json"),
