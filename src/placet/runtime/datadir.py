@@ -77,6 +77,11 @@ class DataDir:
         return self.path / "mail"
 
     @property
+    def executor(self) -> Path:
+        """The folder of the process that holds the keys."""
+        return self.path / "executor"
+
+    @property
     def locked(self) -> bool:
         """Whether this object holds the lock."""
         return self._locked
