@@ -114,7 +114,10 @@ class BadgeJournal:
         query = f"SELECT key, subject, number, digest, jwt, kid, told_at IS NOT NULL FROM signature {where}"
         with self._lock:
             row = self._conn.execute(query, values).fetchone()
-        return Entry(*row[:6], bool(row[6])) if row else None
+        if row is None:
+            return None
+        own, about, number, digest, jwt, kid, told = row
+        return Entry(own, about, number, digest, jwt, kid, bool(told))
 
 
 def _now() -> str:
