@@ -112,10 +112,10 @@ def executor_app(signer: BadgeSigner) -> FastAPI:
 
 
 @contextmanager
-def served(app: Any) -> Iterator[Path]:
+def served(app: Any, at: Path | None = None) -> Iterator[Path]:
     """The socket while the application is served, in a thread of its own."""
     with tempfile.TemporaryDirectory(prefix="plc-", dir="/tmp") as folder:
-        socket = Path(folder) / "executor.sock"
+        socket = at or Path(folder) / "executor.sock"
         server = uvicorn.Server(uvicorn.Config(app, uds=str(socket), log_level="critical", lifespan="off"))
         thread = threading.Thread(target=server.run, name="executor")
         thread.start()

@@ -83,16 +83,16 @@ class WebhookDelivery:
     async def _check_address(self) -> None:
         """Refuse to post into networks that the settings do not allow, whatever the name resolves to."""
         url = self._settings.url
-        port = url.port or 443
+        host = (url.host or "").strip("[]")
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(url.host or "", port, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().getaddrinfo(host, url.port or 443, type=socket.SOCK_STREAM)
         except OSError as error:
-            raise DeliveryUnavailable(f"The name {url.host} cannot be resolved.") from error
+            raise DeliveryUnavailable(f"The name {host} cannot be resolved.") from error
         for *_, address in found:
             if not self._allowed(str(address[0])):
                 raise DeliveryRefused(
                     "address-forbidden",
-                    f"{url.host} is {address[0]}, which [delivery.webhook] reach = “{self._settings.reach}” forbids.",
+                    f"{host} is {address[0]}, which [delivery.webhook] reach = “{self._settings.reach}” forbids.",
                 )
 
     def _allowed(self, text: str) -> bool:
