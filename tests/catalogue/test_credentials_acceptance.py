@@ -20,7 +20,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from catalogue.test_credentials import BADGE
-from executor.office import executor_app, served
+from executor.badge_desk import executor_app, served
 from placet.api.app import create_app
 from placet.catalogue.registry import CATALOGUE
 from placet.connectors.credentials.executor_client import ExecutorClient

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from executor.office import Desk, executor_app, served
+from executor.badge_desk import Desk, executor_app, served
 from placet.connectors.credentials.executor_client import ExecutorClient
 from placet.connectors.credentials.jwt import claims_of, verified
 from placet.connectors.credentials.port import CredentialRefused, CredentialUnavailable, Order

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from tests.conftest import ManualClock
 
-from executor.office import BADGE, Desk
+from executor.badge_desk import BADGE, Desk
 from placet.domain.audit import digest, verify
 from placet.store import audit, credentials
 from placet.store import tables as t

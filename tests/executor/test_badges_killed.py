@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from executor.killed import run
-from executor.office import Desk
+from executor.badge_desk import Desk
+from executor.badge_killed import run
 from placet.executor.badge_journal import BadgeJournal
 from placet.executor.badges import JOURNAL
 from placet.store import tables as t
@@ -20,7 +20,7 @@ from placet.store.clock import SystemClock
 from placet.store.engine import Store
 from placet.store.house import House
 
-PROGRAM = Path(__file__).with_name("killed.py")
+PROGRAM = Path(__file__).with_name("badge_killed.py")
 SIGN, ISSUE, DELIVER = "sign", "issue", "deliver"
 POINTS = {
     "badge-planned": SIGN,
