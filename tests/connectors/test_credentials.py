@@ -160,6 +160,22 @@ async def test_a_key_that_is_not_the_issuers_or_not_named_does_not_count(key: Lo
         verified(await badge(key), [])
 
 
+class Elsewhere:
+    """A key in another place, which gives back something else than a signature by it."""
+
+    def __init__(self, key: LocalKey) -> None:
+        self._key = key
+        self.kid, self.algorithm, self.public = key.kid, key.algorithm, key.public
+
+    async def sign(self, message: bytes) -> bytes:
+        return await self._key.sign(message + b".")
+
+
+async def test_what_a_key_elsewhere_gives_back_is_checked_before_it_is_used(key: LocalKey) -> None:
+    with pytest.raises(BadToken, match="signature"):
+        await signed(Elsewhere(key), claims(ORDER))
+
+
 async def test_a_token_of_another_kind_is_no_credential() -> None:
     key = LocalKey.generated()
     for typ in ("JWT", "vc+sd-jwt", ""):

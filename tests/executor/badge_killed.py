@@ -1,4 +1,4 @@
-"""One call in a process of its own, which a named point may kill: `python badge_killed.py DATABASE FOLDER WHAT ARGUMENT`."""
+"""One call in a process of its own, which a named point may kill: DATABASE FOLDER WHAT ARGUMENT."""
 
 import asyncio
 import json

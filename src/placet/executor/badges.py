@@ -128,17 +128,12 @@ class BadgeSigner:
 
     async def _tell(self, kind: str, entry: Entry) -> None:
         """Audit a signature at least once: a crash just here writes the line again."""
-        detail = {"key": entry.key, "subject": entry.subject, "digest": entry.digest, "kid": entry.kid}
-        if kind == BADGE:
-            await self._write(lambda tx: append(tx, CHAIN, "placet", "executor.badge-signed", detail))
-        else:
-            await self._write(lambda tx: append(tx, CHAIN, "placet", "executor.list-signed", detail))
+        await self._write(lambda tx: _audit(tx, kind, entry))
         self._journal.told(entry.key)
 
     async def _refuse(self, key: str, content: str, why: CredentialRefused) -> None:
         self._journal.refused(key, content, why.code)
-        detail = {"key": key, "digest": content, "code": why.code}
-        await self._write(lambda tx: append(tx, CHAIN, "placet", "executor.refused", detail))
+        await self._write(lambda tx: _audit_refusal(tx, key, content, why.code))
 
     async def _read(self, look: Callable[[Tx], Result]) -> Result:
         try:
@@ -151,6 +146,18 @@ class BadgeSigner:
             await self._store.write(fn)
         except StoreUnavailable as error:
             raise CredentialUnavailable("The database cannot be written right now.") from error
+
+
+def _audit(tx: Tx, kind: str, entry: Entry) -> None:
+    detail: dict[str, Any] = {"key": entry.key, "subject": entry.subject, "digest": entry.digest, "kid": entry.kid}
+    if kind == BADGE:
+        append(tx, CHAIN, "placet", "executor.badge-signed", detail)
+    else:
+        append(tx, CHAIN, "placet", "executor.list-signed", detail)
+
+
+def _audit_refusal(tx: Tx, key: str, content: str, code: str) -> None:
+    append(tx, CHAIN, "placet", "executor.refused", {"key": key, "digest": content, "code": code})
 
 
 def _conflict(known: Entry | None, key: str, content: str) -> CredentialRefused | None:

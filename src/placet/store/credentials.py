@@ -170,8 +170,8 @@ def _ended(case: LockedCase, row: Row, state: CredentialState, reason: str) -> d
     case.tx.conn.execute(
         t.credential_status.update().where(mine).values(version=_s.version + 1, changed_at=case.tx.now)
     )
-    place = {"list": row["list_id"], "index": row["list_index"]}
-    case.audit(SYSTEM, f"credential.{state}", {"credential": row["id"], **place}, reason=reason)
+    place: dict[str, Any] = {"credential": row["id"], "list": row["list_id"], "index": row["list_index"]}
+    case.audit(SYSTEM, f"credential.{state}", place, reason=reason)
     return {"state": state, "ended_at": case.tx.now}
 
 
