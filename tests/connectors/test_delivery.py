@@ -24,6 +24,9 @@ from placet.connectors.delivery.offer import OfferByMail
 from placet.connectors.delivery.port import DeliveryRefused, DeliveryUnavailable
 from placet.connectors.delivery.webhook import WebhookDelivery, WebhookSettings
 from placet.executor.badge_keys import LocalKey
+from placet.runtime.datadir import DataDir
+from placet.runtime.settings import Settings, SettingsError
+from placet.runtime.wiring import ports_of
 from placet.store import tables as t
 from placet.store.engine import Store
 
@@ -203,3 +206,17 @@ async def test_an_offer_is_one_mail_with_a_link_however_often_it_is_made(store: 
     read = await store.read(lambda tx: (tx.house.read_offer(token, tx.now), mail["person_id"]))
     assert read == ((ORDER.id, "mia"), "mia")
     assert parcel.jwt not in mail["text"]
+
+
+def test_the_settings_choose_the_delivery(store: Store, tmp_path: Path) -> None:
+    def chosen(delivery: dict[str, Any]) -> object:
+        settings = Settings.model_validate({"delivery": delivery})
+        return ports_of(settings, store, DataDir(tmp_path / "data"), {"WALLET": SECRET}).wallet
+
+    table = {"url": "https://wallet.example/in", "secret_env": "WALLET"}
+    assert isinstance(chosen({}), OfferByMail)
+    assert isinstance(chosen({"kind": "file"}), FileDelivery)
+    assert isinstance(chosen({"kind": "webhook", "webhook": table}), WebhookDelivery)
+    for wrong in ({"kind": "webhook"}, {"kind": "webhook", "webhook": table | {"secret_env": "UNSET"}}):
+        with pytest.raises(SettingsError, match="delivery.webhook|UNSET"):
+            chosen(wrong)
