@@ -218,5 +218,5 @@ def test_the_settings_choose_the_delivery(store: Store, tmp_path: Path) -> None:
     assert isinstance(chosen({"kind": "file"}), FileDelivery)
     assert isinstance(chosen({"kind": "webhook", "webhook": table}), WebhookDelivery)
     for wrong in ({"kind": "webhook"}, {"kind": "webhook", "webhook": table | {"secret_env": "UNSET"}}):
-        with pytest.raises(SettingsError, match="delivery.webhook|UNSET"):
+        with pytest.raises(SettingsError, match=r"delivery\.webhook|UNSET"):
             chosen(wrong)
