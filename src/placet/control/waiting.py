@@ -1,4 +1,4 @@
-"""What cases wait for beside human tasks: their ballots, and money that must be there."""
+"""What cases wait for beside human tasks: their ballots, money that must be there, and other cases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,16 @@ from placet.control.reading import Waits, by_case, open_in, tasks
 from placet.control.views import DecisionLine
 from placet.domain import voting
 from placet.domain.ballot import BallotRules
+from placet.domain.child import ChildRules, child_sentence
 from placet.domain.funds import FundsRules, funds_sentence
 from placet.domain.task import Verdict
 from placet.store import tables as t
 from placet.store.ballots import LockedBallot, count_of
+from placet.store.children import LockedChild
 from placet.store.engine import Tx
 from placet.store.funds import LockedFunds, totals
 
-OTHERS = (LockedBallot.form, LockedFunds.form)
+OTHERS = (LockedBallot.form, LockedFunds.form, LockedChild.form)
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,20 @@ class FundsFacts:
         return funds_sentence(self.rules, timedelta(microseconds=self.row["shift_us"]), self.faucet)
 
 
-def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[BallotFacts | FundsFacts]:
-    """The ballots and waits for funds that fulfil the condition, oldest first."""
+@dataclass(frozen=True)
+class ChildFacts:
+    row: Mapping[Any, Any]
+    rules: ChildRules
+
+    def waits(self, scope: str, now: datetime) -> str:
+        return child_sentence(self.rules)
+
+
+Facts = BallotFacts | FundsFacts | ChildFacts
+
+
+def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[Facts]:
+    """The ballots, waits for funds and for other cases that fulfil the condition, oldest first."""
     d = t.decision.c
     query = (
         sa.select(t.decision, t.case.c.paused_at)
@@ -52,12 +66,17 @@ def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[BallotFacts | FundsFac
     )
     rows = tx.conn.execute(query).mappings().all()
     faucet = totals(tx) if any(row["form"] == LockedFunds.form for row in rows) else {}
-    return [
-        BallotFacts(row, BallotRules.model_validate(row["rules"]), row["paused_at"])
-        if row["form"] == LockedBallot.form
-        else FundsFacts(row, FundsRules.model_validate(row["rules"]), faucet)
-        for row in rows
-    ]
+    return [_facts(row, faucet) for row in rows]
+
+
+def _facts(row: Mapping[Any, Any], faucet: Mapping[str, int]) -> Facts:
+    match row["form"]:
+        case LockedBallot.form:
+            return BallotFacts(row, BallotRules.model_validate(row["rules"]), row["paused_at"])
+        case LockedFunds.form:
+            return FundsFacts(row, FundsRules.model_validate(row["rules"]), faucet)
+        case _:
+            return ChildFacts(row, ChildRules.model_validate(row["rules"]))
 
 
 def waiting_in(tx: Tx, cases: Sequence[str]) -> dict[str, list[Waits]]:
@@ -77,7 +96,7 @@ def funds_wanted(tx: Tx, cases: Sequence[str], now: datetime) -> dict[str, str]:
     return {one.row["case_id"]: one.waits("", now) for one in waiting}
 
 
-def decision_line(one: BallotFacts | FundsFacts) -> DecisionLine:
+def decision_line(one: Facts) -> DecisionLine:
     row = one.row
     return DecisionLine(
         id=row["id"],

@@ -19,7 +19,7 @@ from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Opening, Patience, title_of
 from placet.domain.forms import Fault
 from placet.domain.people import Person
-from placet.durable.workflow import Entry
+from placet.durable.workflow import Entry, descendants
 from placet.store import cases
 from placet.store.ballots import RollNotStaged
 from placet.store.engine import Tx
@@ -85,6 +85,7 @@ class Workflows:
         entry = self._entry(kind)
         checked = self._checked(entry, given.request)
         policy = self._policies(entry)
+        policies = {one.kind: self._policies(one) for one in descendants(entry, self._entries)}
         case_id = f"{kind}-{''.join(secrets.choice(CROCKFORD) for _ in range(10))}"
 
         def act(tx: Tx, present: Person) -> Done | Problem:
@@ -109,6 +110,7 @@ class Workflows:
                 policy=policy,
                 calendar=self._calendar,
                 patience=self._patience,
+                policies=policies,
             )
             told = opening.model_dump(mode="json")
             evidence = {"request": digest(request), "policy": digest(policy)}

@@ -218,6 +218,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     FORCED = "forced"
     FUNDED = "funded"
+    ENDED = "ended"
 
 
 class Verdict(Durable):

@@ -9,7 +9,9 @@ from pydantic import BaseModel
 from temporalio import workflow
 
 from placet.domain.ballot import BallotSpec
+from placet.domain.child import child_id
 from placet.domain.collection import DocumentRequest, Received
+from placet.domain.course import ChildSpec, title_of
 from placet.domain.funds import FundsSpec
 from placet.domain.model import Durable
 from placet.domain.people import Audience
@@ -220,3 +222,28 @@ class Case(Course):
     async def funded(self, spec: FundsSpec) -> bool:
         """Wait until the budget has reserved this; False when the wait is over without it."""
         return (await self.decided(spec)).favourable
+
+    async def child(self, what: type[Course], request: BaseModel, title: str | None = None) -> Verdict:
+        """Start another case as a part of this one, and wait for its end.
+
+        It has the same scope and requester, and the policy that was frozen with this case. Only a child that completes
+        is favourable; `data` holds its id (`case`), its `state` and its `outcome`. Cancelling this case, or its early
+        end, cancels a running child, and waits until that has taken back what it did; a pause leaves it running.
+        """
+        entry = what.entry
+        name = slug(title or entry.title)
+        ordinal = self.ordinal_of(name)
+        asked = request.model_dump(mode="json")
+        frozen = self.opening.policies
+        opening = self.opening.model_copy(
+            update={
+                "case_id": child_id(self.id, name, ordinal),
+                "kind": entry.kind,
+                "title": title_of(entry.subject, asked) or entry.title,
+                "request": asked,
+                "policy": frozen.get(entry.kind) or what.policy_type().model_dump(mode="json"),
+                "parent": self.id,
+            }
+        )
+        spec = ChildSpec(name=name, title=title or entry.title, opening=opening, beginning=what.begins(opening))
+        return await self.awaited(spec, ordinal)

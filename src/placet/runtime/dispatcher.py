@@ -84,14 +84,17 @@ class Dispatcher:
         if row["progress"] > 0 or not row["is_open"]:
             # It has reported already, so it was started; its id may be free again once the engine forgets it.
             return
+        opening = Opening.model_validate(row["opening"])
         with contextlib.suppress(WorkflowAlreadyStartedError):
             await self._client.start_workflow(
                 self._workflows[row["kind"]].run_case,  # type: ignore[attr-defined]
-                Opening.model_validate(row["opening"]),
+                opening,
                 id=row["case_id"],
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                # The engine's own pages then show which case this one belongs to.
+                memo={"parent": opening.parent} if opening.parent else None,
                 rpc_timeout=RPC_TIMEOUT,
             )
 

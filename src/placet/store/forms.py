@@ -1,22 +1,27 @@
 """The forms of a decision, and what treats them alike."""
 
+from contextlib import suppress
+
 import sqlalchemy as sa
 
 from placet.domain.ballot import BallotSpec
 from placet.domain.calendar import BusinessCalendar
-from placet.domain.course import Ask, Beginning
+from placet.domain.course import Ask, Beginning, ChildSpec
 from placet.domain.funds import FundsSpec
 from placet.domain.task import TaskSpec
 from placet.store import proposals
 from placet.store import tables as t
-from placet.store.ballots import LockedBallot, open_ballot
+from placet.store.ballots import LockedBallot, RollNotStaged, open_ballot
 from placet.store.cases import LockedCase, locked
+from placet.store.children import LockedChild, open_child
 from placet.store.decisions import LockedDecision
 from placet.store.engine import Tx
 from placet.store.funds import LockedFunds, open_funds
 from placet.store.tasks import LockedTask, open_task
 
-FORMS: dict[str, type[LockedDecision]] = {form.form: form for form in (LockedTask, LockedBallot, LockedFunds)}
+FORMS: dict[str, type[LockedDecision]] = {
+    form.form: form for form in (LockedTask, LockedBallot, LockedFunds, LockedChild)
+}
 
 _d = t.decision.c
 _OPEN = (
@@ -42,6 +47,8 @@ def opened(case: LockedCase, ask: Ask, calendar: BusinessCalendar) -> LockedDeci
             return open_ballot(case, ask.spec, ask.ordinal)
         case FundsSpec():
             return open_funds(case, ask.spec, ask.ordinal)
+        case ChildSpec():
+            return open_child(case, ask.spec, ask.ordinal, begin_if_small)
 
 
 def begin(tx: Tx, case_id: str, beginning: Beginning) -> None:
@@ -53,3 +60,9 @@ def begin(tx: Tx, case_id: str, beginning: Beginning) -> None:
             proposals.insert(tx, case, beginning.proposal)
         if beginning.ballot is not None:
             open_ballot(case, beginning.ballot, 1)
+
+
+def begin_if_small(tx: Tx, case_id: str, beginning: Beginning) -> None:
+    """The same for a case that another one starts; a large electorate is left to the case's own first report."""
+    with suppress(RollNotStaged):
+        begin(tx, case_id, beginning)

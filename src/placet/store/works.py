@@ -80,10 +80,14 @@ def open_work(tx: Tx, proposal_id: str, slot: str) -> str | None:
         "steps": proposal["steps"],
         "recurrence": proposal["recurrence"],
     }
-    opening = parent.model_copy(update={"case_id": case_id, "kind": KIND, "title": title, "request": request})
+    opening = parent.model_copy(
+        update={"case_id": case_id, "kind": KIND, "title": title, "request": request, "parent": proposal_id}
+    )
     told = opening.model_dump(mode="json")
     evidence = {"proposal": proposal_id, "slot": slot}
-    cases.create(tx, case_id, KIND, opening.scope, title, opening.requester, told, SYSTEM, evidence)
+    cases.create(
+        tx, case_id, KIND, opening.scope, title, opening.requester, told, SYSTEM, evidence, parent_id=proposal_id
+    )
     with cases.locked(tx, case_id) as case:
         proposals.insert_work(tx, case, WorkFacts(proposal_id=proposal_id, slot=slot, number=number))
     return case_id
