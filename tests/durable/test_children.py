@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from placet.durable.workflow import entry_of
 from placet.runtime.settings import Settings
-from placet.store import course, outbox
+from placet.store import course
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted
 from placet.testing import QUICK, World, scenario

@@ -14,7 +14,7 @@ from placet.domain.collection import DocumentRequest, Received
 from placet.domain.course import ChildSpec, title_of
 from placet.domain.funds import FundsSpec
 from placet.domain.model import Durable
-from placet.domain.people import Audience
+from placet.domain.people import Audience, Role
 from placet.domain.span import Span
 from placet.domain.step import Step
 from placet.domain.task import ANY, APPROVE, REFUSE, Outcome, Reason, RungAction, RungSpec, Seats, TaskSpec, Verdict
@@ -131,6 +131,7 @@ class Case(Course):
         round: int = 1,
         requires: tuple[str, ...] = (),
         open_to_requester: bool = False,
+        seen_by: tuple[Role, ...] = (),
     ) -> Verdict:
         """Ask people for one of several outcomes and wait, as long as it takes.
 
@@ -139,7 +140,8 @@ class Case(Course):
         the outcome that the deadline brings. `form` is the data that comes with an answer, or only with the outcomes in
         `form_on`. `window` counts from the opening of the case, whatever `within` says. `documents` are collected
         with the answer: the outcomes in `documents_on` need them. `signal` names a Temporal signal that may carry the
-        answer, together with a token; `signal_outcome` is what it means when it does not say.
+        answer, together with a token; `signal_outcome` is what it means when it does not say. The holders of the roles
+        in `seen_by` see the case from then on, without being asked.
         """
         ladder = []
         if remind is not None:
@@ -169,6 +171,7 @@ class Case(Course):
             documents_on=documents_on,
             round=round,
             requires=requires,
+            seen_by=seen_by,
         )
         return await self.decided(spec)
 

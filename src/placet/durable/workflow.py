@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from temporalio import workflow
 
 from placet.domain.course import Opening
 from placet.domain.model import Durable
 from placet.durable.case import Case
+from placet.store.policies import Check
 
 CaseType = TypeVar("CaseType", bound=type[Case])
 
@@ -98,6 +99,31 @@ def case(
         return workflow.defn(name=workflow_type or kind)(cls)
 
     return declare
+
+
+def overlaid(entry: Entry, base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The policy of a workflow with these values in the place of some; raises ValueError for what it cannot be."""
+    if unknown := sorted(set(values) - set(entry.policy.model_fields)):
+        known = ", ".join(sorted(entry.policy.model_fields)) or "none"
+        raise ValueError(f"{unknown[0]}: there is no such key; there are: {known}")
+    try:
+        return entry.policy.model_validate({**base, **values}).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def checks(entries: Mapping[str, Entry], base: Callable[[Entry], Mapping[str, Any]]) -> Check:
+    """What keeps a version of a policy valid on top of `base`; the entries are by the name of their policy."""
+
+    def check(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        if name not in entries:
+            raise ValueError(f"there is no policy called {name}; there are: {', '.join(sorted(entries))}")
+        whole = overlaid(entries[name], base(entries[name]), values)
+        return {key: whole[key] for key in values}
+
+    return check
 
 
 def descendants(entry: Entry, catalogue: Mapping[str, Entry]) -> list[Entry]:

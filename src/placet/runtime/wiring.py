@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from placet.catalogue.registry import CATALOGUE
 from placet.connectors.blobs.objects import folder_blobs, s3_blobs
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
@@ -15,10 +16,16 @@ from placet.connectors.drafting.stored import StoredDrafter
 from placet.connectors.extraction.docling_serve import DoclingServeExtractor
 from placet.connectors.extraction.local import LocalExtractor
 from placet.connectors.extraction.port import ExtractionActivities, TextExtractor
+from placet.connectors.lifecycle.port import LifecycleActivities, Resources
+from placet.connectors.lifecycle.stored import StoredResources
 from placet.connectors.mail.outbox import StoredOutbox
 from placet.connectors.mail.port import MailActivities, MailTransport, Outbox
 from placet.connectors.mail.smtp import SmtpMail
 from placet.connectors.mail.stored import StoredMail
+from placet.connectors.membership.port import Membership, MembershipActivities
+from placet.connectors.membership.stored import StoredMembership
+from placet.connectors.policies.port import Policies, PolicyActivities
+from placet.connectors.policies.stored import StoredPolicies
 from placet.connectors.scoring.port import Scorer, ScoringActivities
 from placet.connectors.scoring.rules import RuleScorer
 from placet.connectors.screening.local_list import LocalListScreener
@@ -28,7 +35,7 @@ from placet.connectors.works.port import Schedules, WorksActivities
 from placet.connectors.works.temporal import TemporalSchedules
 from placet.durable.records import Records
 from placet.runtime.datadir import DataDir
-from placet.runtime.settings import Settings, SettingsError, secret_of
+from placet.runtime.settings import Settings, SettingsError, policy_check, secret_of
 from placet.store.clock import Clock
 from placet.store.engine import Store
 from placet.store.house import House
@@ -48,9 +55,12 @@ class Ports:
     scorer: Scorer
     screener: Screener
     schedules: Schedules
+    membership: Membership
+    policies: Policies
+    resources: Resources
 
 
-def embedded_ports(store: Store) -> Ports:
+def embedded_ports(store: Store, settings: Settings | None = None) -> Ports:
     """Everything on this machine, without a network."""
     blobs = StoredBlobs(store)
     return Ports(
@@ -62,6 +72,9 @@ def embedded_ports(store: Store) -> Ports:
         scorer=RuleScorer(),
         screener=LocalListScreener(),
         schedules=TemporalSchedules(),
+        membership=StoredMembership(store),
+        policies=StoredPolicies(store, policy_check(settings or Settings(), CATALOGUE)),
+        resources=StoredResources(store),
     )
 
 
@@ -81,7 +94,7 @@ def blobs_of(settings: Settings, store: Store, datadir: DataDir, environment: Ma
 
 def ports_of(settings: Settings, store: Store, datadir: DataDir, environment: Mapping[str, str]) -> Ports:
     """What the settings ask for."""
-    ports = replace(embedded_ports(store), blobs=blobs_of(settings, store, datadir, environment))
+    ports = replace(embedded_ports(store, settings), blobs=blobs_of(settings, store, datadir, environment))
     extraction, screening = settings.extraction, settings.screening
     try:
         extractor: TextExtractor = LocalExtractor(extraction.local)
@@ -108,7 +121,10 @@ def activities(store: Store, ports: Ports) -> list[Callable[..., Any]]:
         CrmActivities(ports.crm),
         DraftingActivities(ports.drafts),
         ExtractionActivities(ports.extractor, ports.blobs),
+        LifecycleActivities(ports.resources),
         MailActivities(ports.outbox),
+        MembershipActivities(ports.membership),
+        PolicyActivities(ports.policies),
         ScoringActivities(ports.scorer),
         ScreeningActivities(ports.screener),
         WorksActivities(store, ports.schedules),

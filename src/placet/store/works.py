@@ -9,7 +9,7 @@ from placet.domain.course import Opening
 from placet.domain.model import Durable
 from placet.domain.people import SYSTEM
 from placet.domain.proposal import Recurrence, WorkFacts
-from placet.store import cases, course, proposals
+from placet.store import cases, course, policies, proposals
 from placet.store import tables as t
 from placet.store.engine import Tx
 from placet.store.forms import open_decisions
@@ -17,6 +17,7 @@ from placet.store.funds import end_work, release
 from placet.store.proposals import ACTIVE, DELETED, OPEN, STOPPED
 
 KIND = "proposal-work"
+POLICY = "voting"
 
 _p, _s, _w, _c = t.proposal.c, t.series.c, t.work.c, t.case.c
 
@@ -80,9 +81,10 @@ def open_work(tx: Tx, proposal_id: str, slot: str) -> str | None:
         "steps": proposal["steps"],
         "recurrence": proposal["recurrence"],
     }
-    opening = parent.model_copy(
-        update={"case_id": case_id, "kind": KIND, "title": title, "request": request, "parent": proposal_id}
-    )
+    named = {"case_id": case_id, "kind": KIND, "title": title, "request": request, "parent": proposal_id}
+    # The policy as it is now: a series can run for years.
+    policy = {**parent.policy, **policies.newest(tx, POLICY)[1]}
+    opening = parent.model_copy(update=named | {"policy": policy})
     told = opening.model_dump(mode="json")
     evidence = {"proposal": proposal_id, "slot": slot}
     cases.create(
