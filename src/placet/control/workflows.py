@@ -45,14 +45,14 @@ class Start(Sent):
 
 
 class Workflows:
-    """`policies` gives the policy in force for a workflow; it is frozen into each case that opens. `prepared` says for
-    some kinds what the database adds to a request, or has against it."""
+    """`policies` gives the policy in force for a workflow at that moment; it is frozen into each case that opens.
+    `prepared` says for some kinds what the database adds to a request, or has against it."""
 
     def __init__(
         self,
         door: Door,
         catalogue: Sequence[Entry],
-        policies: Callable[[Entry], dict[str, Any]],
+        policies: Callable[[Tx, Entry], dict[str, Any]],
         calendar: BusinessCalendar,
         patience: Patience,
         prepared: Mapping[str, Prepare],
@@ -68,13 +68,14 @@ class Workflows:
         """What people may start, if their roles allow it."""
         return Page(items=[_line(entry) for entry in self._entries.values() if entry.by_people], next_cursor=None)
 
-    def get(self, kind: str) -> WorkflowView:
+    async def get(self, kind: str) -> WorkflowView:
         entry = self._entry(kind)
+        policy = await self._door.read(lambda tx: self._policies(tx, entry))
         return WorkflowView(
             **_line(entry).model_dump(),
             request_schema=closed(entry.request.model_json_schema()),
             outcome_schema=entry.outcome.model_json_schema(),
-            policy=self._policies(entry),
+            policy=policy,
         )
 
     async def start(
@@ -84,8 +85,6 @@ class Workflows:
         other words than the usual."""
         entry = self._entry(kind)
         checked = self._checked(entry, given.request)
-        policy = self._policies(entry)
-        policies = {one.kind: self._policies(one) for one in descendants(entry, self._entries)}
         case_id = f"{kind}-{''.join(secrets.choice(CROCKFORD) for _ in range(10))}"
 
         def act(tx: Tx, present: Person) -> Done | Problem:
@@ -100,6 +99,8 @@ class Workflows:
             if isinstance(request, Problem):
                 return request
             title = title_of(entry.subject, request) or entry.title
+            policy = self._policies(tx, entry)
+            policies = {one.kind: self._policies(tx, one) for one in descendants(entry, self._entries)}
             opening = Opening(
                 case_id=case_id,
                 kind=kind,

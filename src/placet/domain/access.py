@@ -25,6 +25,8 @@ class Action(StrEnum):
     DEPOSIT = "deposit"
     READ_FAUCET = "read-faucet"
     READ_LEDGER = "read-ledger"
+    SET_POLICY = "set-policy"
+    REGISTER_RESOURCE = "register-resource"
 
 
 RIGHTS: dict[Action, tuple[str, ...]] = {
@@ -37,6 +39,8 @@ RIGHTS: dict[Action, tuple[str, ...]] = {
     Action.DEPOSIT: (ADMIN,),
     Action.READ_FAUCET: (COORDINATOR, COUNCIL, ADMIN),
     Action.READ_LEDGER: (COUNCIL, ADMIN),
+    Action.SET_POLICY: (ADMIN,),
+    Action.REGISTER_RESOURCE: (COORDINATOR, ADMIN),
 }
 """The roles that carry each right, in the scope of the thing acted on; starting is decided by the workflow."""
 

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from placet.domain.membership import Contact, ContactsOf, Entered, Entry, NewMember, RoleChanged, RoleOrder
-from placet.domain.people import SYSTEM, Grant, Named, Role
+from placet.domain.people import ADMIN, SYSTEM, Grant, Named, Role
 from placet.store import people
 from placet.store import tables as t
 from placet.store.engine import Tx
@@ -68,7 +68,7 @@ def forbidden(tx: Tx, order: RoleOrder) -> str | None:
     if order.change == "grant":
         return None if person.active else f"{order.person} is no longer active."
     left = [one for one in person.grants if one != order.grant]
-    if len(left) < len(person.grants) and not people.remains_admin(tx, order.person, left):
+    if order.role == ADMIN and order.grant in person.grants and not people.remains_admin(tx, order.person, left):
         return "Somebody must remain administrator; make another one first."
     return None
 
