@@ -10,6 +10,9 @@ from pydantic import Field
 from placet.api.app import create_app, wire
 from placet.api.events import Streams
 from placet.api.service import EngineStatus
+from placet.catalogue.cooperative.governance import GovernanceProposal
+from placet.catalogue.cooperative.lifecycle import LifecycleTransition
+from placet.catalogue.cooperative.onboarding import MemberOnboarding
 from placet.catalogue.voting.deletion import DeletionProposal
 from placet.catalogue.voting.proposal import Proposal
 from placet.catalogue.voting.work import Work
@@ -24,6 +27,7 @@ from placet.durable.workflow import case, entry_of
 from placet.store import course, people
 from placet.store import tables as t
 from placet.store.engine import Store
+from samples.payment import SampleExecution, SamplePayment
 
 PARTNER = External(name="Rosa of Acme", email="Rosa@acme.example")
 
@@ -105,6 +109,10 @@ def negotiation(**more: Any) -> TaskSpec:
     )
 
 
+WORKFLOWS = (
+    *(Ordering, Auditing, Proposal, DeletionProposal, Work),
+    *(GovernanceProposal, SampleExecution, SamplePayment, MemberOnboarding, LifecycleTransition),
+)
 BUILT: list[FastAPI] = []
 
 
@@ -123,7 +131,7 @@ class Office:
         self.tokens: dict[str, str] = {}
         self.engine: dict[str, Any] = {"engine": "up"}
         policies = {"order": {"review": "3d"}}
-        entries = tuple(entry_of(workflow) for workflow in (Ordering, Auditing, Proposal, DeletionProposal, Work))
+        entries = tuple(entry_of(workflow) for workflow in WORKFLOWS)
         self.control = Control(store, entries, lambda entry: policies.get(entry.kind, {}))
         self.app = _app(self.control, self._status)
         self.http = httpx2.AsyncClient(

@@ -9,12 +9,14 @@ from placet.connectors.blobs.stored import StoredBlobs
 from placet.control import cooperative, deletions
 from placet.control.ballots import Ballots
 from placet.control.cases import Cases
+from placet.control.comments import Comments
 from placet.control.documents import Documents
 from placet.control.door import Door
 from placet.control.events import Events
 from placet.control.faucet import Faucet
 from placet.control.links import Links
 from placet.control.messages import Messages
+from placet.control.overview import Overview
 from placet.control.people import People
 from placet.control.policies import Policies
 from placet.control.resources import Resources
@@ -67,6 +69,8 @@ class Control:
             },
         )
         self.cases = Cases(self.door)
+        self.comments = Comments(self.door)
+        self.overview = Overview(self.door)
         self.tasks = Tasks(self.door)
         self.documents = Documents(self.door, blobs or StoredBlobs(store), most_bytes)
         self.links = Links(self.door, self.tasks, self.documents)

@@ -8,9 +8,9 @@ from pydantic import Field, ValidationError
 
 from placet.control import reading
 from placet.control.door import Done, Door, Once, forbidden
-from placet.control.errors import PLAIN, Problem, invalid, pointer
+from placet.control.errors import PLAIN, Problem, fault_at, pointer
 from placet.control.sent import Scope, Sent
-from placet.control.strictness import closed, unknown_fields
+from placet.control.strictness import closed, place_in, unknown_fields
 from placet.control.views import Page, WorkflowLine, WorkflowView
 from placet.control.waiting import waiting_in
 from placet.domain.access import Action, permitted
@@ -145,7 +145,9 @@ class Workflows:
         try:
             taken = entry.request.model_validate(request)
         except ValidationError as error:
-            raise invalid(error, ("request",)) from error
+            wrong = error.errors(include_url=False, include_input=False)
+            faults = [fault_at(("request", *place_in(request, one["loc"])), one) for one in wrong]
+            raise Problem("invalid-request", faults[0].detail, faults=faults) from error
         if more := [pointer(("request", *path)) for path in unknown_fields(taken, request)]:
             faults = [Fault(pointer=place, detail=PLAIN["extra_forbidden"]) for place in more]
             raise Problem("invalid-request", faults[0].detail, faults=faults)
