@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from placet.durable.workflow import entry_of
 from placet.runtime.settings import Settings
-from placet.store import course
+from placet.store import course, outbox
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted
 from placet.testing import QUICK, World, scenario
@@ -140,3 +140,19 @@ async def test_a_reset_run_finds_its_child_and_starts_no_other(world):
     told = (await decision(world, case_id))["rules"]
     assert told["case"] == child
     assert await world.store.read(lambda tx: tx.conn.execute(query).scalar_one()) == 1
+
+
+async def test_a_child_that_a_restored_database_has_forgotten_is_shown_to_coordinators(world):
+    """The engine has run it to its end and starts it no second time; waiting for ever would hide that."""
+    case_id, child = await begun(world)
+    await world.answer("ron", child, "run-it", "approve")
+    await world.state(case_id, "completed")
+    forgotten = {"is_open": True, "state": "starting", "progress": 0, "run_id": None, "closed_at": None}
+
+    def restore(tx):
+        tx.conn.execute(t.case.update().where(t.case.c.id == child).values(forgotten))
+        outbox.put(tx, child, "start")
+
+    await world.store.write(restore)
+    await world.state(child, "needs-attention")
+    assert ("placet", "case.lost-by-engine") in await world.events(child)

@@ -30,7 +30,7 @@ class StateRequest(Durable):
         return Letter(
             to_name=to.name,
             to_email=to.email,
-            subject=f"{self.title}: {self.becomes}",
+            subject=f"{self.title}: {self.becomes}"[:200],
             text=f"{hello}{self.title} was {self.was} and is {self.becomes} from now on.\n\n{self.reason}".strip()
             + "\n",
             retraction=f"{hello}{self.title} is {self.was} again.\n",

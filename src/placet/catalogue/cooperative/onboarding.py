@@ -1,10 +1,9 @@
 """Take a member in: identity, provisional membership, welcome, introduction, active membership."""
 
+from placet.catalogue.cooperative.letters import introduction, welcome
 from placet.catalogue.cooperative.onboarding_model import (
-    CONFIRM,
-    DECLINE,
-    INTRODUCED,
-    NOT_SUITED,
+    CONFIRMATION,
+    MEETING,
     Application,
     By,
     OnboardingOutcome,
@@ -35,25 +34,25 @@ class MemberOnboarding(Case):
     policy: OnboardingPolicy
 
     async def run(self, application: Application) -> OnboardingOutcome:
-        scope = self.opening.scope
+        scope, policy = self.opening.scope, self.policy
         confirmed = await self.ask(
             "Confirm your application",
             to=application.applicant,
-            outcomes=(CONFIRM, DECLINE),
-            within=self.policy.applicant_answer,
-            remind=self.policy.reminder,
+            outcomes=CONFIRMATION,
+            within=policy.applicant_answer,
+            remind=policy.reminder,
             shows=application,
         )
-        if confirmed.outcome != CONFIRM.name:
-            raise Refused("Confirm your application", confirmed)
+        if not confirmed.favourable:
+            raise Refused("Application", confirmed)
         identity = await self.identified(application)
         await self.step(Membership.enter, application.member, undo=Membership.leave)
         await self.role(application.provisional(scope))
-        await self.step(MailActivities.send, application.welcome(scope), undo=MailActivities.retract)
-        introduction = await self.introduced(application)
+        await self.step(MailActivities.send, welcome(application, scope), undo=MailActivities.retract)
+        introduced = await self.introduced(application)
         await self.role(application.full(scope))
         await self.role(application.provisional(scope, "revoke"))
-        return OnboardingOutcome(person_id=application.person_id, identity=identity, introduction=introduction)
+        return OnboardingOutcome(person_id=application.person_id, identity=identity, introduction=introduced)
 
     async def identified(self, application: Application) -> By:
         """Who verified the identity; what screening finds is put to people."""
@@ -74,18 +73,18 @@ class MemberOnboarding(Case):
 
     async def introduced(self, application: Application) -> By:
         """Who introduced the applicant; where nobody coordinates there is nobody to write to, so people are asked."""
-        scope = self.opening.scope
         if self.policy.introduction == "automated":
-            coordinators = await self.step(Membership.contacts, ContactsOf(role=COORDINATOR, scope=scope, most=1))
-            for letter in (one for who in coordinators for one in application.introduction(who, scope)):
+            wanted = ContactsOf(role=COORDINATOR, scope=self.opening.scope, most=1)
+            known = await self.step(Membership.contacts, wanted)
+            for letter in introduction(application, known[0], wanted.scope) if known else ():
                 await self.step(MailActivities.send, letter, undo=MailActivities.retract)
-            if coordinators:
+            if known:
                 return "automated"
         met = await self.ask(
             "Introduction",
             to=Role(name=COORDINATOR),
-            outcomes=(INTRODUCED, NOT_SUITED),
-            comment_on=(NOT_SUITED.name,),
+            outcomes=MEETING,
+            comment_on=(MEETING[1].name,),
             shows=application,
             within=self.policy.answer,
             remind=self.policy.reminder,

@@ -1,22 +1,25 @@
-"""An application for membership: who applies, who does what by which policy, and the letters."""
+"""An application for membership: who applies, and who does what by which policy."""
 
 from datetime import date
 from typing import Literal
 
 from pydantic import Field, field_validator
 
-from placet.connectors.mail.port import Letter
 from placet.connectors.screening.port import ScreeningSubject
-from placet.domain.membership import PROVISIONAL, Contact, NewMember, RoleOrder
+from placet.domain.membership import PROVISIONAL, NewMember, RoleOrder
 from placet.domain.model import Durable
 from placet.domain.people import MEMBER, External
 from placet.domain.span import Span
 from placet.domain.task import Outcome
 
-CONFIRM = Outcome(name="confirm", label="Yes, I apply")
-DECLINE = Outcome(name="decline", label="No, I did not apply", favourable=False)
-INTRODUCED = Outcome(name="introduced", label="They have met")
-NOT_SUITED = Outcome(name="not-suited", label="Do not go on", favourable=False)
+CONFIRMATION = (
+    Outcome(name="confirm", label="Yes, I apply"),
+    Outcome(name="decline", label="No, I did not apply", favourable=False),
+)
+MEETING = (
+    Outcome(name="introduced", label="They have met"),
+    Outcome(name="not-suited", label="Do not go on", favourable=False),
+)
 
 By = Literal["human", "automated"]
 
@@ -56,36 +59,6 @@ class Application(Durable):
 
     def full(self, scope: str) -> RoleOrder:
         return RoleOrder(person=self.person_id, role=MEMBER, scope=scope, change="grant")
-
-    def welcome(self, scope: str) -> Letter:
-        return self._letter(
-            "Welcome",
-            f"you are a provisional member of {scope} from today. A coordinator will be introduced to you.",
-            "your provisional membership has ended. If you think that this is a mistake, write to a coordinator.",
-        )
-
-    def introduction(self, coordinator: Contact, scope: str) -> tuple[Letter, Letter]:
-        """To the applicant and to the coordinator, each about the other."""
-        about = f"{self.name} <{self.email}> is a new provisional member of {scope}.\n\n{self.statement}".strip()
-        to_other = Letter(
-            to_name=coordinator.name,
-            to_email=coordinator.email,
-            subject=f"A new member of {scope}: {self.name}",
-            text=f"Hello {coordinator.name},\n\n{about}\n",
-            retraction=f"Hello {coordinator.name},\n\nthe application of {self.name} has ended.\n",
-        )
-        text = f"{coordinator.name} <{coordinator.email}> coordinates {scope} and helps you to begin."
-        return self._letter(f"Your coordinator in {scope}", text, "your application has ended."), to_other
-
-    def _letter(self, subject: str, text: str, retraction: str) -> Letter:
-        hello = f"Dear {self.name},\n\n"
-        return Letter(
-            to_name=self.name,
-            to_email=self.email,
-            subject=subject,
-            text=f"{hello}{text}\n",
-            retraction=f"{hello}{retraction}\n",
-        )
 
 
 class OnboardingPolicy(Durable):
