@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
+from placet.connectors.chain.signatures import signer_of
 from placet.store import schema
 from placet.store.engine import Store
 from placet.store.house import House
@@ -174,7 +175,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def house() -> House:
-    return House(secret=SECRET)
+    return House(secret=SECRET, signer_of=signer_of)
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
 
+from placet.connectors.chain.signatures import signer_of
 from placet.domain import audit as proof
 from placet.domain.course import Opening, Patience, title_of
 from placet.domain.people import Grant
@@ -253,7 +254,9 @@ async def scenario(
     loop = asyncio.get_running_loop()
     async with await _environment(real_server, plugin) as env:
         clock = SystemClock() if real_server else SkippedClock(env, loop)
-        store = Store(database_url or f"sqlite:///{folder}/placet.db", House(secret="test-only-" * 8), clock)
+        store = Store(
+            database_url or f"sqlite:///{folder}/placet.db", House(secret="test-only-" * 8, signer_of=signer_of), clock
+        )
         await asyncio.to_thread(t.metadata.create_all, store.engine)
         world = World(env, store, catalogue, settings)
         dispatcher = Dispatcher(store, env.client, tuple(catalogue), TASK_QUEUE, poll_seconds=0.05)

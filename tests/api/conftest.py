@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.office import Office
+from placet.connectors.chain.signatures import signer_of
 from placet.store.engine import Store
 from placet.store.house import House
 from placet.store.tables import metadata
@@ -40,7 +41,7 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(blank: Path, tmp_path: Path, clock: Any) -> Iterator[Store]:
     shutil.copyfile(blank, tmp_path / "placet.db")
-    opened = Store(f"sqlite:///{tmp_path / 'placet.db'}", House("http://placet", SECRET), clock)
+    opened = Store(f"sqlite:///{tmp_path / 'placet.db'}", House("http://placet", SECRET, signer_of=signer_of), clock)
     yield opened
     opened.close()
 

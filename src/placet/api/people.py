@@ -11,6 +11,7 @@ from placet.control.errors import Problem
 from placet.control.people import NewToken
 from placet.control.roster import GivenGrants, NewPerson
 from placet.control.views import ImportView, MeView, PersonView, TokenView
+from placet.control.wallets import GivenWallet, WalletView
 
 router = APIRouter(prefix="/api/v1", tags=["people"], responses=DOCUMENTED)
 
@@ -52,3 +53,15 @@ async def issue_token(
 ) -> JSONResponse:
     """A new bearer token, shown only here."""
     return answered(await control.people.issue_token(caller, person_id, given, key))
+
+
+@router.get("/people/{person_id}/wallet")
+async def show_wallet(control: Doors, caller: Caller, person_id: str, address: str | None = None) -> WalletView:
+    """With which wallet somebody signs; with `address`, what that wallet signs to be registered as mine."""
+    return await control.wallets.get(caller, person_id, address)
+
+
+@router.put("/people/{person_id}/wallet", response_model=WalletView)
+async def register_wallet(control: Doors, caller: Caller, key: Key, person_id: str, given: GivenWallet) -> JSONResponse:
+    """Register a wallet: my own with its signature, or as an administrator anybody's."""
+    return answered(await control.wallets.register(caller, person_id, given, key))

@@ -1,10 +1,13 @@
 """People, their grants, tokens and mails, from the command line."""
 
+import json
+from pathlib import Path
 from typing import TextIO
 
 import click
 
 from placet.cli.door import Door, table
+from placet.cli.multisigs import KEY_FILE, signed_here
 
 
 def _grants(given: tuple[str, ...]) -> list[dict[str, str]]:
@@ -59,6 +62,37 @@ def import_people(door: Door, file: TextIO) -> None:
     """Add many people from a CSV file with the columns id, name, email, grants; all of them or none."""
     found = door.call("POST", "/api/v1/people/import", file.read())
     door.show(found, f"{len(found['items'])} people")
+
+
+@person.command("wallet")
+@click.argument("person_id")
+@click.argument("address", required=False)
+@click.option("--signature", help="The wallet's signature over what --proof shows.")
+@click.option("--proof", is_flag=True, help="Show the typed data (EIP-712) to sign, and register nothing.")
+@KEY_FILE
+@click.pass_obj
+def wallet(
+    door: Door, person_id: str, address: str | None, signature: str | None, proof: bool, key_file: Path | None
+) -> None:
+    """Show the wallet of a person, or register ADDRESS as it.
+
+    Administrators register anybody's. Everybody registers their own with its signature: --key-file signs here;
+    `--proof` shows what another wallet has to sign for --signature.
+    """
+    path = f"/api/v1/people/{person_id}/wallet"
+    if address is None:
+        found = door.call("GET", path)
+        door.show(found, found["address"] or "No wallet is registered.")
+        return
+    if proof:
+        typed = door.call("GET", path, address=address)["typed_data"]
+        door.show(typed, json.dumps(typed, indent=2))
+        return
+    if key_file is not None:
+        signature = signed_here(door.call("GET", path, address=address)["typed_data"], key_file)
+    body = {"address": address} | ({"signature": signature} if signature else {})
+    found = door.call("PUT", path, body)
+    door.show(found, f"{person_id} signs with {found['address']}")
 
 
 @click.command()

@@ -16,6 +16,7 @@ from placet.control.events import Events
 from placet.control.faucet import Faucet
 from placet.control.links import Links
 from placet.control.messages import Messages
+from placet.control.multisigs import Multisigs
 from placet.control.overview import Overview
 from placet.control.people import People
 from placet.control.policies import Policies
@@ -24,6 +25,7 @@ from placet.control.tasks import Tasks
 from placet.control.vitals import Pulse
 from placet.control.votes import Votes
 from placet.control.voting import Voting
+from placet.control.wallets import Wallets
 from placet.control.workflows import Workflows
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Patience
@@ -72,6 +74,8 @@ class Control:
         self.comments = Comments(self.door)
         self.overview = Overview(self.door)
         self.tasks = Tasks(self.door)
+        self.multisigs = Multisigs(self.door)
+        self.wallets = Wallets(self.door)
         self.documents = Documents(self.door, blobs or StoredBlobs(store), most_bytes)
         self.links = Links(self.door, self.tasks, self.documents)
         self.messages = Messages(self.door)

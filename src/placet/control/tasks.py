@@ -73,7 +73,7 @@ class Tasks:
         )
         if page.cursor is not None:
             due, last = cursor.decode(page.cursor, (int, type(None)), str)
-            query = query.where(_after(None if due is None else cursor.moment(due), last))
+            query = query.where(after(None if due is None else cursor.moment(due), last))
 
         def look(tx: Tx, check: reading.Check) -> Page[InboxLine]:
             rows = tx.conn.execute(query.limit(page.limit + 1)).all()
@@ -180,7 +180,7 @@ def _asked(person: Person) -> sa.CompoundSelect[tuple[str]]:
     return sa.union(*(sa.select(t.candidate.c.decision_id).where(live, reason) for reason in reasons))
 
 
-def _after(due: datetime | None, last: str) -> sa.ColumnElement[bool]:
+def after(due: datetime | None, last: str) -> sa.ColumnElement[bool]:
     """Behind this position in the order of the inbox."""
     d = t.decision.c
     if due is None:

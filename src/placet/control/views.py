@@ -72,7 +72,7 @@ class TaskLine(View):
 
 
 class DecisionLine(View):
-    """A ballot in its case, or a wait for funds or for another case (`form`)."""
+    """A ballot in its case, a multisig, or a wait for funds or for another case (`form`)."""
 
     id: str
     form: str
@@ -121,8 +121,7 @@ class RelatedCase(View):
 
 
 class CaseView(CaseLine):
-    """`can_manage`: whether the caller may pause, resume and cancel. `decisions`: ballots, waits for funds and for
-    other cases."""
+    """`can_manage`: whether the caller may pause, resume and cancel. `decisions`: all but the tasks."""
 
     request: dict[str, Any]
     can_manage: bool

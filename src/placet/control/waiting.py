@@ -1,4 +1,4 @@
-"""What cases wait for beside human tasks: their ballots, money that must be there, and other cases."""
+"""What cases wait for beside human tasks: ballots, the approvals of councils, money, and other cases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,16 @@ from placet.domain import voting
 from placet.domain.ballot import BallotRules
 from placet.domain.child import ChildRules, child_sentence
 from placet.domain.funds import FundsRules, funds_sentence
+from placet.domain.multisig import Heard, MultisigRules, multisig_sentence
 from placet.domain.task import Verdict
 from placet.store import tables as t
 from placet.store.ballots import LockedBallot, count_of
 from placet.store.children import LockedChild
 from placet.store.engine import Tx
 from placet.store.funds import LockedFunds, totals
+from placet.store.multisig import LockedMultisig, acts_of, heard_of
 
-OTHERS = (LockedBallot.form, LockedFunds.form, LockedChild.form)
+OTHERS = (LockedBallot.form, LockedFunds.form, LockedMultisig.form, LockedChild.form)
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,22 @@ class ChildFacts:
         return child_sentence(self.rules)
 
 
-Facts = BallotFacts | FundsFacts | ChildFacts
+@dataclass(frozen=True)
+class MultisigFacts:
+    row: Mapping[Any, Any]
+    rules: MultisigRules
+    heard: Heard
+    paused_at: datetime | None
+
+    def waits(self, scope: str, now: datetime) -> str:
+        return multisig_sentence(self.rules, self.heard, self.paused_at or now)
 
 
-def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[Facts]:
-    """The ballots, waits for funds and for other cases that fulfil the condition, oldest first."""
+Other = BallotFacts | FundsFacts | MultisigFacts | ChildFacts
+
+
+def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[Other]:
+    """The decisions other than tasks that fulfil the condition, oldest first."""
     d = t.decision.c
     query = (
         sa.select(t.decision, t.case.c.paused_at)
@@ -66,17 +79,20 @@ def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[Facts]:
     )
     rows = tx.conn.execute(query).mappings().all()
     faucet = totals(tx) if any(row["form"] == LockedFunds.form for row in rows) else {}
-    return [_facts(row, faucet) for row in rows]
+    said = acts_of(tx, [row["id"] for row in rows if row["form"] == LockedMultisig.form])
 
+    def facts(row: Mapping[Any, Any]) -> Other:
+        match row["form"]:
+            case LockedBallot.form:
+                return BallotFacts(row, BallotRules.model_validate(row["rules"]), row["paused_at"])
+            case LockedFunds.form:
+                return FundsFacts(row, FundsRules.model_validate(row["rules"]), faucet)
+            case LockedChild.form:
+                return ChildFacts(row, ChildRules.model_validate(row["rules"]))
+        heard = heard_of(row, said.get(row["id"], ()))
+        return MultisigFacts(row, MultisigRules.model_validate(row["rules"]), heard, row["paused_at"])
 
-def _facts(row: Mapping[Any, Any], faucet: Mapping[str, int]) -> Facts:
-    match row["form"]:
-        case LockedBallot.form:
-            return BallotFacts(row, BallotRules.model_validate(row["rules"]), row["paused_at"])
-        case LockedFunds.form:
-            return FundsFacts(row, FundsRules.model_validate(row["rules"]), faucet)
-        case _:
-            return ChildFacts(row, ChildRules.model_validate(row["rules"]))
+    return [facts(row) for row in rows]
 
 
 def waiting_in(tx: Tx, cases: Sequence[str]) -> dict[str, list[Waits]]:
@@ -96,7 +112,7 @@ def funds_wanted(tx: Tx, cases: Sequence[str], now: datetime) -> dict[str, str]:
     return {one.row["case_id"]: one.waits("", now) for one in waiting}
 
 
-def decision_line(one: Facts) -> DecisionLine:
+def decision_line(one: Other) -> DecisionLine:
     row = one.row
     return DecisionLine(
         id=row["id"],

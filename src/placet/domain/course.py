@@ -10,6 +10,7 @@ from placet.domain.ballot import BallotSpec
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.funds import FundsSpec
 from placet.domain.model import Durable
+from placet.domain.multisig import MultisigSpec
 from placet.domain.proposal import ProposalFacts, WorkFacts
 from placet.domain.task import TaskSpec, Verdict
 
@@ -75,7 +76,7 @@ class SignalNote(Durable):
 class Ask(Durable):
     """The decision a case waits for, by its natural key (case, spec.name, ordinal)."""
 
-    spec: TaskSpec | BallotSpec | FundsSpec | ChildSpec
+    spec: TaskSpec | BallotSpec | FundsSpec | MultisigSpec | ChildSpec
     ordinal: int
 
 

@@ -1,14 +1,28 @@
-"""The multisig, pure: n of m named people approve one exact intent. Frozen rules, the approvals so far, and now."""
+"""The multisig, pure: n of m named people approve one exact intent. Frozen rules, what was heard so far, and now."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
 
 from pydantic import Field
 
+from placet.domain.calendar import BusinessCalendar
+from placet.domain.explain import in_full, listed
 from placet.domain.intent import Intent
 from placet.domain.model import Durable
-from placet.domain.people import Role
-from placet.domain.span import Span
+from placet.domain.people import COUNCIL, Role
+from placet.domain.span import Span, in_words
+from placet.domain.task import Reason, Refusal, Verdict
+
+APPROVED, REFUSED, EXPIRED = "approved", "refused", "expired"
+MOST_MEMBERS = 1000
+
+
+class Act(StrEnum):
+    APPROVE = "approve"
+    REFUSE = "refuse"
+    WITHDRAW = "withdraw"
 
 
 class Member(Durable):
@@ -49,7 +63,10 @@ class MultisigSpec(Durable):
 
 
 class MultisigRules(Durable):
-    """The frozen rules of one open multisig; times are absolute (UTC), before any shift by a pause."""
+    """The frozen rules of one open multisig; times are absolute (UTC), before any shift by a pause.
+
+    `members` are those who could sign when it opened, by person id; `council` is the role that they must still hold.
+    """
 
     title: str
     instructions: str = ""
@@ -59,6 +76,244 @@ class MultisigRules(Durable):
     threshold: int
     ordered: bool = False
     wallets: bool = False
+    council: Role = Role(name=COUNCIL)
     opened_at: datetime
     remind_at: datetime | None = None
     due_at: datetime | None = None
+
+    def member(self, person: str) -> Member | None:
+        return next((member for member in self.members if member.person == person), None)
+
+
+class Heard(Durable):
+    """What the council has said so far, oldest first, and the time it stood still."""
+
+    approvals: tuple[Approval, ...] = ()
+    refusals: tuple[str, ...] = ()
+    reminded: bool = False
+    shift: timedelta = timedelta()
+
+    @property
+    def acted(self) -> set[str]:
+        return {approval.person for approval in self.approvals} | set(self.refusals)
+
+
+class MemberStanding(Durable):
+    """What one person is to one multisig, looked up at the moment of the act."""
+
+    person: str
+    holds_role: bool = True
+    excluded: str | None = None
+
+
+def barred(spec: MultisigSpec, requester: str, members: Iterable[Member]) -> dict[str, str]:
+    """Who may not sign, and why: whoever asked, whoever is named, and whoever holds the wallet that is paid."""
+    payee = {one.person: "you would be paid by it" for one in members if _same(one.wallet, spec.intent.to)}
+    return {**payee, requester: "you asked for it", **spec.excluded}
+
+
+def freeze(
+    spec: MultisigSpec,
+    members: Iterable[Member],
+    now: datetime,
+    calendar: BusinessCalendar | None = None,
+    scope: str | None = None,
+) -> MultisigRules:
+    """The rules of a multisig that opens now. `members` hold the role, without the barred ones."""
+    times = calendar or BusinessCalendar()
+    due_at = times.after(now, spec.within) if spec.within else None
+    remind_at = times.after(now, spec.remind) if spec.remind else None
+    return MultisigRules(
+        title=spec.title,
+        instructions=spec.instructions,
+        intent=spec.intent,
+        intent_hash=spec.intent.hash,
+        members=tuple(sorted(members, key=lambda member: member.person)),
+        threshold=spec.threshold,
+        ordered=spec.ordered,
+        wallets=spec.wallets,
+        council=Role(name=spec.council.name, scope=spec.council.scope or scope),
+        opened_at=now,
+        # A reminder at or after the deadline could never go out.
+        remind_at=remind_at if due_at is None or remind_at is None or remind_at < due_at else None,
+        due_at=due_at,
+    )
+
+
+def turn(rules: MultisigRules, heard: Heard, able: Collection[str] | None = None) -> str | None:
+    """Whose turn it is where they sign one after the other: the first who has not acted, and still can (`able`)."""
+    ahead = (one.person for one in rules.members if one.person not in heard.acted and _counts(rules, one))
+    return next((person for person in ahead if able is None or person in able), None) if rules.ordered else None
+
+
+def hindrance(
+    rules: MultisigRules,
+    heard: Heard,
+    standing: MemberStanding,
+    act: Act = Act.APPROVE,
+    *,
+    is_open: bool = True,
+    paused: bool = False,
+    able: Collection[str] | None = None,
+) -> Refusal | None:
+    """Why this person cannot act so now, whatever they send; None if they can."""
+    me = standing.person
+    if not is_open:
+        return Refusal(code="multisig-closed", detail="This approval is closed; its verdict stands.")
+    if paused:
+        return Refusal(code="case-paused", detail="The case is paused; nothing can be decided until it is resumed.")
+    if standing.excluded is not None:
+        return Refusal(code="excluded", detail=f"You cannot decide this: {standing.excluded}.")
+    member = rules.member(me)
+    if member is None:
+        return Refusal(code="not-a-member", detail="You were not of the council when this was put to it.")
+    if not standing.holds_role:
+        return Refusal(code="role-revoked", detail=f"You no longer hold the role {rules.council.name}.")
+    if act is Act.WITHDRAW:
+        if any(approval.person == me for approval in heard.approvals):
+            return None
+        return Refusal(code="nothing-to-withdraw", detail="There is no approval of yours to take back.")
+    if me in heard.refusals:
+        return Refusal(code="already-refused", detail="You have refused already; a refusal stands.")
+    if me in heard.acted:
+        return Refusal(code="already-approved", detail="You have approved already; one approval a person.")
+    if act is Act.REFUSE:
+        return None
+    if rules.wallets and member.wallet is None:
+        detail = "You had no registered wallet when this was put to the council; it takes a wallet's signature."
+        return Refusal(code="no-wallet", detail=detail)
+    if rules.wallets and any(_same(approval.wallet, member.wallet) for approval in heard.approvals):
+        return Refusal(code="wallet-used", detail="This wallet has signed already; two people cannot share one.")
+    if rules.ordered and (first := turn(rules, heard, able)) != me:
+        return Refusal(code="not-your-turn", detail=f"The council signs one after the other; now it is {first}'s turn.")
+    return None
+
+
+def refusal(
+    rules: MultisigRules,
+    heard: Heard,
+    standing: MemberStanding,
+    act: Act,
+    *,
+    intent_hash: str | None = None,
+    signed: bool = False,
+    comment: str = "",
+    is_open: bool = True,
+    paused: bool = False,
+    able: Collection[str] | None = None,
+) -> Refusal | None:
+    """Why this act may not count, or None; who signed is for `signer_refusal` to say."""
+    if why := hindrance(rules, heard, standing, act, is_open=is_open, paused=paused, able=able):
+        return why
+    if act is Act.REFUSE and not comment.strip():
+        return Refusal(code="comment-required", detail="Say why in a comment.", field="comment")
+    if act is not Act.APPROVE:
+        return None
+    if intent_hash != rules.intent_hash:
+        detail = "What you looked at is not what is asked now; read it again."
+        return Refusal(code="stale-intent", detail=detail, field="intent_hash")
+    if rules.wallets and not signed:
+        detail = "Sign the typed data with your registered wallet, and send the signature."
+        return Refusal(code="signature-missing", detail=detail, field="signature")
+    if signed and not rules.wallets:
+        detail = "This council approves without wallets; leave the signature out."
+        return Refusal(code="signature-unwanted", detail=detail, field="signature")
+    return None
+
+
+def signer_refusal(member: Member, signer: str, known: bool) -> Refusal | None:
+    """Why a signature by this wallet does not count for the member; `known`: it is registered for somebody else."""
+    if _same(signer, member.wallet):
+        return None
+    if known:
+        detail = f"This was signed by {signer}, the wallet of somebody else; yours is {member.wallet}."
+        return Refusal(code="wrong-wallet", detail=detail, field="signature")
+    detail = f"Your wallet {member.wallet} did not sign this intent: it signed another one, or another wallet signed."
+    return Refusal(code="wrong-signature", detail=detail, field="signature")
+
+
+def decided(rules: MultisigRules, heard: Heard, decision: str, now: datetime, comment: str = "") -> Verdict | None:
+    """The verdict that has come about: enough have approved, or so many refused that enough no longer can."""
+    if len(heard.approvals) >= rules.threshold:
+        return _verdict(rules, heard, decision, APPROVED, Reason.ANSWERED, now, comment)
+    if (most := reach(rules, heard)) < rules.threshold:
+        why = f"At most {most} can still approve, and {rules.threshold} are needed."
+        said = f"{comment} ({why})" if comment else why
+        return _verdict(rules, heard, decision, REFUSED, Reason.IMPOSSIBLE, now, said)
+    return None
+
+
+def reach(rules: MultisigRules, heard: Heard) -> int:
+    """How many approvals there can be at most, as things stand: where wallets sign, each counts once."""
+    ahead = [one for one in rules.members if one.person not in heard.acted and _counts(rules, one)]
+    if not rules.wallets:
+        return len(heard.approvals) + len(ahead)
+    used = {(approval.wallet or "").lower() for approval in heard.approvals}
+    return len(heard.approvals) + len({(one.wallet or "").lower() for one in ahead} - used)
+
+
+def deadline(rules: MultisigRules, heard: Heard) -> datetime | None:
+    return rules.due_at + heard.shift if rules.due_at else None
+
+
+def reminder_at(rules: MultisigRules, heard: Heard) -> datetime | None:
+    """When those who have not acted are reminded, if they have not been."""
+    return rules.remind_at + heard.shift if rules.remind_at and not heard.reminded else None
+
+
+def next_at(rules: MultisigRules, heard: Heard) -> datetime | None:
+    """When the clock acts next."""
+    return reminder_at(rules, heard) or deadline(rules, heard)
+
+
+def on_silence(rules: MultisigRules, heard: Heard, decision: str, now: datetime) -> Verdict | None:
+    """The verdict of the deadline, dated at it; None before it."""
+    at = deadline(rules, heard)
+    if at is None or now < at:
+        return None
+    comment = f"{len(heard.approvals)} of {rules.threshold} approvals came in time."
+    return _verdict(rules, heard, decision, EXPIRED, Reason.EXPIRED, at, comment)
+
+
+def multisig_sentence(rules: MultisigRules, heard: Heard, now: datetime) -> str:
+    """Why a case waits for its council, and what happens if nobody acts."""
+    given = [approval.person for approval in heard.approvals]
+    owing = [one.person for one in rules.members if one.person not in heard.acted and _counts(rules, one)]
+    whom = listed(owing, "then" if rules.ordered else "or")
+    far = f"{len(given)} so far, by {listed(given, 'and')}" if given else "none so far"
+    refused = f"; refused by {listed(heard.refusals, 'and')}" if heard.refusals else ""
+    how = " with their wallets" if rules.wallets else ""
+    needed = f"{rules.threshold} of {len(rules.members)} approvals{how}"
+    parts = [f"Waiting for {needed} ({far}{refused}), from {whom}: {rules.title}."]
+    steps = []
+    if (at := reminder_at(rules, heard)) is not None:
+        steps.append(f"a reminder goes out on {in_full(at)}")
+    if (end := deadline(rules, heard)) is not None:
+        when = f"in {in_words(end - now)}" if end > now else "now"
+        steps.append(f"it expires and nothing is paid on {in_full(end)} ({when})")
+    parts.append(f"If nobody acts, {', then '.join(steps)}." if steps else "It waits until somebody acts.")
+    return " ".join(parts)
+
+
+def _verdict(
+    rules: MultisigRules, heard: Heard, decision: str, outcome: str, reason: Reason, at: datetime, comment: str
+) -> Verdict:
+    approved = outcome == APPROVED
+    # Signatures that came to nothing are shown to nobody: some are worth money wherever they are presented.
+    approvals = heard.approvals if approved else [one.model_copy(update={"signature": None}) for one in heard.approvals]
+    data: dict[str, Any] = {
+        "decision": decision,
+        "intent": rules.intent.model_dump(mode="json"),
+        "intent_hash": rules.intent_hash,
+        "approvals": [approval.model_dump(mode="json") for approval in approvals],
+    }
+    by = tuple(approval.person for approval in heard.approvals) if approved else heard.refusals
+    return Verdict(outcome=outcome, favourable=approved, reason=reason, at=at, by=by, comment=comment, data=data)
+
+
+def _counts(rules: MultisigRules, member: Member) -> bool:
+    return not rules.wallets or member.wallet is not None
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one.lower() == other.lower()

@@ -227,6 +227,7 @@ class Reason(StrEnum):
     FORCED = "forced"
     FUNDED = "funded"
     ENDED = "ended"
+    IMPOSSIBLE = "impossible"
 
 
 class Verdict(Durable):

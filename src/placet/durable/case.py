@@ -13,7 +13,9 @@ from placet.domain.child import child_id
 from placet.domain.collection import DocumentRequest, Received
 from placet.domain.course import ChildSpec, title_of
 from placet.domain.funds import FundsSpec
+from placet.domain.intent import Intent
 from placet.domain.model import Durable
+from placet.domain.multisig import MultisigSpec
 from placet.domain.people import Audience, Role
 from placet.domain.span import Span
 from placet.domain.step import Step
@@ -65,15 +67,18 @@ class Case(Course):
         undo: Callable[[Any, Step, Argument], Awaitable[Any]] | None = None,
         instead: Result = NOT_SKIPPABLE,
         final: bool = False,
+        patient: Span | None = None,
     ) -> Result:
         """Run an activity as a step of this case.
 
         `undo` takes the same argument and is owed from now on, also when the step fails: it may have taken effect.
         `instead` is the result to go on with when the step has failed for good and a coordinator skips it; without it,
         skipping is not offered. `final` is a point of no return: from here the case cannot be cancelled.
+        `patient` is for a step that waits long for the world outside, and says that it is alive meanwhile: it is tried
+        for that long.
         """
         self._state = "running"
-        return await self._saga.step(do, argument, undo, instead, final)
+        return await self._saga.step(do, argument, undo, instead, final, patient)
 
     async def approval(
         self,
@@ -221,6 +226,43 @@ class Case(Course):
         waited for: ask `funded` afterwards.
         """
         return await self.decided(spec)
+
+    async def multisig(
+        self,
+        title: str,
+        *,
+        intent: Intent,
+        council: Role,
+        threshold: int,
+        within: Span,
+        ordered: bool = False,
+        wallets: bool = False,
+        remind: Span | None = None,
+        excluded: Mapping[str, str] | None = None,
+        instructions: str = "",
+    ) -> Verdict:
+        """Have `threshold` members of the council approve this one intent; anything else raises `Refused`.
+
+        The council is frozen when this opens, without the requester, whoever holds the wallet that is paid, and those
+        `excluded`. The verdict's `data` is what an executor checks again before it pays.
+        """
+        spec = MultisigSpec(
+            name=slug(title),
+            title=title,
+            instructions=instructions,
+            intent=intent,
+            council=council,
+            threshold=threshold,
+            ordered=ordered,
+            wallets=wallets,
+            excluded={self.requester: "you asked for it", **(excluded or {})},
+            within=within,
+            remind=remind,
+        )
+        verdict = await self.decided(spec)
+        if not verdict.favourable:
+            raise Refused(title, verdict)
+        return verdict
 
     async def funded(self, spec: FundsSpec) -> bool:
         """Wait until the budget has reserved this; False when the wait is over without it."""

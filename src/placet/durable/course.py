@@ -17,6 +17,7 @@ from temporalio.exceptions import is_cancelled_exception
 from placet.domain.ballot import BallotSpec
 from placet.domain.course import Ask, Beginning, ChildSpec, Closing, Direction, Opening, Reply, Report, SignalNote
 from placet.domain.funds import FundsSpec
+from placet.domain.multisig import MultisigSpec
 from placet.domain.people import ADMIN, COORDINATOR, Role
 from placet.domain.task import Outcome, TaskSpec, Verdict
 from placet.durable.endings import Cancelled, Ending, Superseded
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from placet.durable.workflow import Entry
 
 Result = TypeVar("Result")
-Spec = TaskSpec | BallotSpec | FundsSpec | ChildSpec
+Spec = TaskSpec | BallotSpec | FundsSpec | MultisigSpec | ChildSpec
 
 WAKE = "wake"
 COMPENSATING = "compensating"

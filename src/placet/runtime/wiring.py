@@ -9,6 +9,7 @@ from placet.catalogue.registry import CATALOGUE
 from placet.connectors.blobs.objects import folder_blobs, s3_blobs
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
+from placet.connectors.chain.signatures import signer_of
 from placet.connectors.crm.port import Crm, CrmActivities
 from placet.connectors.crm.registry import PartnerRegistry
 from placet.connectors.drafting.port import Drafter, DraftingActivities
@@ -31,6 +32,7 @@ from placet.connectors.scoring.rules import RuleScorer
 from placet.connectors.screening.local_list import LocalListScreener
 from placet.connectors.screening.port import Screener, ScreeningActivities
 from placet.connectors.screening.yente import YenteScreener
+from placet.connectors.treasury.port import NoTreasury, Treasury, TreasuryActivities
 from placet.connectors.works.port import Schedules, WorksActivities
 from placet.connectors.works.temporal import TemporalSchedules
 from placet.durable.records import Records
@@ -58,6 +60,7 @@ class Ports:
     membership: Membership
     policies: Policies
     resources: Resources
+    treasury: Treasury
 
 
 def embedded_ports(store: Store, settings: Settings | None = None) -> Ports:
@@ -75,6 +78,7 @@ def embedded_ports(store: Store, settings: Settings | None = None) -> Ports:
         membership=StoredMembership(store),
         policies=StoredPolicies(store, policy_check(settings or Settings(), CATALOGUE)),
         resources=StoredResources(store),
+        treasury=NoTreasury(),
     )
 
 
@@ -127,6 +131,7 @@ def activities(store: Store, ports: Ports) -> list[Callable[..., Any]]:
         PolicyActivities(ports.policies),
         ScoringActivities(ports.scorer),
         ScreeningActivities(ports.screener),
+        TreasuryActivities(ports.treasury),
         WorksActivities(store, ports.schedules),
     )
     return [
@@ -153,7 +158,7 @@ def open_store(
 ) -> Store:
     base_url = settings.server.base_url or f"http://{settings.server.host}:{port}"
     life = timedelta(days=settings.server.link_life_days)
-    house = House(base_url=base_url, secret=datadir.secret(), link_life=life)
+    house = House(base_url=base_url, secret=datadir.secret(), link_life=life, signer_of=signer_of)
     return Store(database_url(settings, datadir, environment), house, clock)
 
 

@@ -1,7 +1,8 @@
 """A decision under lock: opened once by its natural key, settled by the clock, closed once.
 
-Its form says what fills it: a human task (`store.tasks`), a ballot (`store.ballots`), or money that must be there
-(`store.funds`). `settle` is the only place where time acts; every act, wake-up, timer and lazy call begins with it.
+Its form says what fills it: a human task (`store.tasks`), a ballot (`store.ballots`), the approvals of a council
+(`store.multisig`), or money that must be there (`store.funds`). `settle` is the only place where time acts; every act,
+wake-up, timer and lazy call begins with it.
 """
 
 from abc import ABC, abstractmethod

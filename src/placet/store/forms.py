@@ -8,6 +8,7 @@ from placet.domain.ballot import BallotSpec
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Ask, Beginning, ChildSpec
 from placet.domain.funds import FundsSpec
+from placet.domain.multisig import MultisigSpec
 from placet.domain.task import TaskSpec
 from placet.store import proposals
 from placet.store import tables as t
@@ -17,10 +18,11 @@ from placet.store.children import LockedChild, open_child
 from placet.store.decisions import LockedDecision
 from placet.store.engine import Tx
 from placet.store.funds import LockedFunds, open_funds
+from placet.store.multisig import LockedMultisig, open_multisig
 from placet.store.tasks import LockedTask, open_task
 
 FORMS: dict[str, type[LockedDecision]] = {
-    form.form: form for form in (LockedTask, LockedBallot, LockedFunds, LockedChild)
+    form.form: form for form in (LockedTask, LockedBallot, LockedFunds, LockedMultisig, LockedChild)
 }
 
 _d = t.decision.c
@@ -49,6 +51,8 @@ def opened(case: LockedCase, ask: Ask, calendar: BusinessCalendar) -> LockedDeci
             return open_funds(case, ask.spec, ask.ordinal)
         case ChildSpec():
             return open_child(case, ask.spec, ask.ordinal, begin_if_small)
+        case MultisigSpec():
+            return open_multisig(case, ask.spec, ask.ordinal, calendar)
 
 
 def begin(tx: Tx, case_id: str, beginning: Beginning) -> None:

@@ -6,8 +6,19 @@ import hmac
 import json
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from placet.domain.intent import Intent
+from placet.domain.signature import CannotRecover
+
+SignerOf = Callable[[Intent, str], str]
+"""The wallet that signed this intent; raises BadSignature, or CannotRecover where signatures cannot be checked."""
+
+
+def no_signer(intent: Intent, signature: str) -> str:
+    raise CannotRecover("This installation cannot check the signatures of wallets.")
 
 
 class BadLink(Exception):
@@ -44,6 +55,7 @@ class House:
     secret: str = ""
     link_life: timedelta = timedelta(days=60)
     refusals: RefusalBudget = field(default_factory=RefusalBudget, compare=False)
+    signer_of: SignerOf = field(default=no_signer, compare=False)
 
     def page(self, path: str) -> str:
         return f"{self.base_url.rstrip('/')}{path}"
@@ -56,6 +68,10 @@ class House:
         expires = int((now + self.link_life).timestamp())
         body = json.dumps([decision_id, person, expires], separators=(",", ":"), ensure_ascii=False).encode()
         return f"{_encoded(body)}.{_encoded(self._signature(body))}"
+
+    def wallet_challenge(self, person: str, address: str) -> str:
+        """What a wallet signs to prove itself here, and nowhere else."""
+        return _encoded(self._signature(f"{person}\x00{address}".encode(), b"placet-wallet\x00"))
 
     def read_link(self, token: str, now: datetime) -> tuple[str, str]:
         """`(decision id, person)`; raises BadLink or LinkExpired."""
@@ -71,10 +87,10 @@ class House:
             raise LinkExpired("This link has expired; ask the person who sent it for a new one.")
         return str(decision_id), str(person)
 
-    def _signature(self, body: bytes) -> bytes:
+    def _signature(self, body: bytes, purpose: bytes = b"placet-link\x00") -> bytes:
         if len(self.secret) < 32:
             raise RuntimeError("links need a secret of at least 32 characters")
-        return hmac.new(self.secret.encode(), b"placet-link\x00" + body, hashlib.sha256).digest()
+        return hmac.new(self.secret.encode(), purpose + body, hashlib.sha256).digest()
 
 
 def _encoded(raw: bytes) -> str:

@@ -3,21 +3,28 @@
 import hashlib
 import json
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from placet.domain.course import SignalNote
+from placet.domain.model import storable
 from placet.domain.people import Person
 from placet.domain.task import TaskRules
-from placet.store import acts, people
+from placet.store import acts, multisig_acts, people
 from placet.store import tables as t
 from placet.store.decisions import NoSuchTask
 from placet.store.engine import Tx
+from placet.store.multisig import LockedMultisig
 
 ANSWER = "answer"
+COUNCIL_APPROVAL = "council_approval"
+DOOR = "signal"
 MAX_PAYLOAD = 32_000
+
+Act = Callable[[Tx, Person], acts.Counted | acts.NotCounted]
 
 
 def issue(tx: Tx, person: Person, task_id: str, life: timedelta = timedelta(days=7)) -> str:
@@ -60,26 +67,51 @@ def _admitted(tx: Tx, case_id: str, note: SignalNote) -> tuple[str | None, str]:
         return "unknown-token", "@signal"
     if row.used_at is not None:
         return "token-used", person.id
-    decision = tx.conn.execute(
-        sa.select(t.decision.c.case_id, t.decision.c.rules).where(t.decision.c.id == row.decision_id)
-    ).one()
-    if decision.case_id != case_id or note.name not in (ANSWER, decision.rules.get("signal")):
+    d = t.decision.c
+    decision = tx.conn.execute(sa.select(d.id, d.case_id, d.form, d.rules).where(d.id == row.decision_id)).one()
+    of_council = decision.form == LockedMultisig.form
+    names = (COUNCIL_APPROVAL,) if of_council else (ANSWER, decision.rules.get("signal"))
+    if decision.case_id != case_id or note.name not in names:
         return "wrong-signal", person.id
     if tx.read_clock() >= row.expires_at:
         return "token-expired", person.id
-    if given.get("officer", person.id) != person.id:
+    if given.get("member" if of_council else "officer", person.id) != person.id:
         return "not-your-token", person.id
-    answer = _answer_of(given, TaskRules.model_validate(decision.rules))
-    if answer is None:
+    act = _council_act(given, decision) if of_council else _answer(given, decision)
+    if act is None:
         return "malformed", person.id
     try:
-        result = acts.answer(tx, person, row.decision_id, answer, door="signal")
+        result = act(tx, person)
     except (NoSuchTask, acts.NotVisible):
         return "unknown-token", person.id
     if isinstance(result, acts.Counted):
         used = t.signal_token.c.hash == row.hash
         tx.conn.execute(t.signal_token.update().where(used).values(used_at=tx.now))
     return None, person.id
+
+
+def _answer(given: dict[str, Any], decision: Any) -> Act | None:
+    answer = _answer_of(given, TaskRules.model_validate(decision.rules))
+    if answer is None:
+        return None
+    return lambda tx, person: acts.answer(tx, person, decision.id, answer, DOOR)
+
+
+def _council_act(given: dict[str, Any], decision: Any) -> Act | None:
+    """A council member's approval, or refusal; one that does not say which intent it means is of the one asked."""
+    comment, signature = given.get("comment", ""), given.get("signature")
+    intent_hash = given.get("intent_hash", decision.rules["intent_hash"])
+    if not isinstance(comment, str) or len(comment) > acts.MAX_COMMENT or not storable(comment):
+        return None
+    if not isinstance(intent_hash, str) or not (signature is None or isinstance(signature, str)):
+        return None
+    match given.get("decision", "approve"):
+        case "approve":
+            approval = multisig_acts.GivenApproval(intent_hash=intent_hash, signature=signature, comment=comment)
+            return lambda tx, person: multisig_acts.approve(tx, person, decision.id, approval, DOOR)
+        case "refuse":
+            return lambda tx, person: multisig_acts.refuse(tx, person, decision.id, comment, DOOR)
+    return None
 
 
 def _answer_of(given: dict[str, Any], rules: TaskRules) -> acts.Answer | None:

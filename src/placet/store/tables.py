@@ -20,6 +20,7 @@ from placet.store.voting_tables import roll as roll
 from placet.store.voting_tables import roll_head as roll_head
 from placet.store.voting_tables import series as series
 from placet.store.voting_tables import work as work
+from placet.store.wallet_tables import wallet as wallet
 
 meta = sa.Table(
     "meta", metadata, sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False)
