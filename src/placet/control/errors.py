@@ -105,7 +105,6 @@ CODES: dict[str, tuple[Kind, str]] = {
     "unknown-role": (Kind.INVALID, "No such role"),
     "unknown-resource": (Kind.INVALID, "No such resource"),
     "unknown-comment": (Kind.INVALID, "No such comment"),
-    "bad-address": (Kind.INVALID, "Not an address"),
     "beyond-scope": (Kind.INVALID, "Beyond this scope"),
     "unknown-person": (Kind.INVALID, "No such person"),
     "several-seats": (Kind.CONFLICT, "Several seats"),
