@@ -34,7 +34,7 @@ from placet.connectors.chain.signatures import signer_of
 from placet.domain import audit as proof
 from placet.domain.course import Opening, Patience, title_of
 from placet.domain.people import Grant
-from placet.durable.workflow import Entry
+from placet.durable.workflow import Entry, descendants
 from placet.executor.badge_keys import LocalKey
 from placet.executor.badges import BadgeSigner
 from placet.runtime import worker
@@ -87,7 +87,8 @@ class World:
 
     async def start(self, kind: str, request: dict[str, Any], requester: str, scope: str = "general") -> str:
         """Open a case; returns its id."""
-        entry = next(entry for entry in self.catalogue if entry.kind == kind)
+        entries = {entry.kind: entry for entry in self.catalogue}
+        entry = entries[kind]
         case_id = f"{kind}-{len(self.started) + 1}"
         opening = Opening(
             case_id=case_id,
@@ -99,6 +100,7 @@ class World:
             policy=policy_of(self.settings, entry),
             calendar=self.settings.calendar,
             patience=self.settings.patience,
+            policies={one.kind: policy_of(self.settings, one) for one in descendants(entry, entries)},
         )
         body = opening.model_dump(mode="json")
 

@@ -10,6 +10,9 @@ from pydantic import Field
 from placet.api.app import create_app, wire
 from placet.api.events import Streams
 from placet.api.service import EngineStatus
+from placet.catalogue.cooperative.governance import GovernanceProposal
+from placet.catalogue.cooperative.lifecycle import LifecycleTransition
+from placet.catalogue.cooperative.onboarding import MemberOnboarding
 from placet.catalogue.credentials.issuance import CredentialIssuance
 from placet.catalogue.credentials.revocation import CredentialRevocation
 from placet.catalogue.voting.deletion import DeletionProposal
@@ -26,6 +29,7 @@ from placet.durable.workflow import case, entry_of
 from placet.store import course, people
 from placet.store import tables as t
 from placet.store.engine import Store
+from samples.payment import SampleExecution, SamplePayment
 
 PARTNER = External(name="Rosa of Acme", email="Rosa@acme.example")
 
@@ -107,6 +111,12 @@ def negotiation(**more: Any) -> TaskSpec:
     )
 
 
+WORKFLOWS = (
+    CredentialIssuance,
+    CredentialRevocation,
+    *(Ordering, Auditing, Proposal, DeletionProposal, Work),
+    *(GovernanceProposal, SampleExecution, SamplePayment, MemberOnboarding, LifecycleTransition),
+)
 BUILT: list[FastAPI] = []
 
 
@@ -125,8 +135,7 @@ class Office:
         self.tokens: dict[str, str] = {}
         self.engine: dict[str, Any] = {"engine": "up"}
         policies = {"order": {"review": "3d"}}
-        voting, credentials = (Proposal, DeletionProposal, Work), (CredentialIssuance, CredentialRevocation)
-        entries = tuple(entry_of(workflow) for workflow in (Ordering, Auditing, *voting, *credentials))
+        entries = tuple(entry_of(workflow) for workflow in WORKFLOWS)
         self.control = Control(store, entries, lambda entry: policies.get(entry.kind, {}))
         self.app = _app(self.control, self._status)
         self.http = httpx2.AsyncClient(

@@ -8,7 +8,7 @@ from api.office import HASH, PARTNER, Office, negotiation, review
 from placet.connectors.blobs.port import content_hash
 from placet.domain.collection import DocumentRequest
 from placet.domain.people import Grant
-from placet.store import people
+from placet.store import people, resources
 from placet.store import tables as t
 
 CONTENT = b"%PDF-1.7 terms"
@@ -71,7 +71,11 @@ ACCESS: dict[tuple[str, str], dict[str, int]] = {
     ("GET", "/api/v1/workflows/{kind}"): signed_in(),
     ("POST", "/api/v1/workflows/{kind}/cases"): STARTED,
     ("GET", "/api/v1/cases"): signed_in(),
+    ("GET", "/api/v1/cases/counts"): signed_in(),
+    ("GET", "/api/v1/cases/export.csv"): signed_in(),
     ("GET", "/api/v1/cases/{case_id}"): SEEN,
+    ("GET", "/api/v1/cases/{case_id}/comments"): SEEN,
+    ("POST", "/api/v1/cases/{case_id}/comments"): signed_in(201, **HIDDEN),
     ("GET", "/api/v1/cases/{case_id}/events"): SEEN,
     ("GET", "/api/v1/cases/{case_id}/documents/{content_hash}"): SEEN,
     ("GET", "/api/v1/cases/{case_id}/documents"): SEEN,
@@ -93,6 +97,11 @@ ACCESS: dict[tuple[str, str], dict[str, int]] = {
     ("GET", "/api/v1/messages"): signed_in(),
     ("GET", "/api/v1/messages?all=true"): ADMINS,
     ("GET", "/api/v1/events"): signed_in(),
+    ("GET", "/api/v1/policies"): signed_in(external=403),
+    ("PUT", "/api/v1/policies/{name}"): ADMINS,
+    ("GET", "/api/v1/resources"): signed_in(),
+    ("POST", "/api/v1/resources"): only(201, "coordinator", "admin"),
+    ("GET", "/api/v1/resources/{kind}/{resource_id}"): signed_in(**{"external": 404, "other coordinator": 404}),
 }
 
 BODIES: dict[str, Any] = {
@@ -100,6 +109,8 @@ BODIES: dict[str, Any] = {
     "/api/v1/people/{person_id}/grants": {"grants": [{"role": "member", "scope": "deals"}]},
     "/api/v1/people/{person_id}/tokens": {},
     "/api/v1/workflows/{kind}/cases": {"scope": "deals", "request": {"name": "Ink", "amount": 1}},
+    "/api/v1/cases/{case_id}/comments": {"text": "I see."},
+    "/api/v1/policies/{name}": {"values": {"review": "5d"}, "base_version": 0},
     "/api/v1/tasks/{task_id}/answer": {"outcome": "approve"},
     "/api/v1/tasks/{task_id}/delegate": {"to": "bea"},
     "/api/v1/tasks/{task_id}/reassign": {"to": "bea"},
@@ -116,6 +127,7 @@ async def populate(office: Office) -> None:
         tx.conn.execute(t.access_token.update().where(t.access_token.c.person_id == "rex").values(revoked_at=tx.now))
         tx.conn.execute(t.person.update().where(t.person.c.id == "ina").values(active=False))
         people.admit_external(tx, PARTNER)
+        resources.register(tx, "cora", "project", "fence", "deals", "The fence")
         row = {"media_type": "application/pdf", "size": len(CONTENT), "content": CONTENT, "created_at": tx.now}
         for key in (HASH, GIVEN):
             tx.conn.execute(t.document.insert().values(hash=key, **row))
@@ -151,7 +163,11 @@ async def tried(office: Office, caller: str, method: str, path: str, ids: tuple[
         document_id=f"doc-{case_id}",
         token=office.link(asked).removeprefix("/l/"),
         path="placet.css",
+        name="order",
+        resource_id="fence",
     )
+    if path.startswith("/api/v1/resources/"):
+        filled = "/api/v1/resources/project/fence"
     more: dict[str, Any] = {}
     if path == "/l/{token}" and method == "POST":
         more["data"] = {"outcome": "approve"}
@@ -159,7 +175,10 @@ async def tried(office: Office, caller: str, method: str, path: str, ids: tuple[
         more |= {"data": {"name": "deed"}, "files": {"file": ("deed.txt", b"A deed.")}}
     if path.endswith("/import"):
         more["content"] = f"id,name,email,grants\nimp-{case_id[-4:]},Imp,imp@example.org,member\n"
-    answer = await office.call(CALLERS[caller], method, filled, BODIES.get(path), **more)
+    body = BODIES.get(path)
+    if (method, path) == ("POST", "/api/v1/resources"):
+        body = {"kind": "project", "id": f"of-{case_id[-6:]}", "scope": "deals"}
+    answer = await office.call(CALLERS[caller], method, filled, body, **more)
     return answer.status_code
 
 

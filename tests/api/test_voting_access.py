@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api import chamber
+from api import agora, chamber
 from api.office import PARTNER, Office
 from api.test_access import populate
 
@@ -57,6 +57,10 @@ ACCESS: dict[tuple[str, str], dict[str, int]] = {
     ("POST", "/voter/deletion-proposals"): DELETED,
     ("GET", "/voter/deletion-proposals/{proposal_id}"): SEEN,
     ("POST", "/voter/deletion-proposals/{proposal_id}/vote"): only(200, "voter", **{"other voter": 404}),
+    ("GET", "/voter/governance-proposals"): PENDING,
+    ("GET", "/voter/governance-proposals/{proposal_id}"): SEEN,
+    ("POST", "/voter/governance-proposals/{proposal_id}/vote"): only(200, "voter", **{"other voter": 404}),
+    ("POST", "/admin/governance-proposals/{proposal_id}/force-approve"): FORCED,
     ("POST", "/admin/workflows/{workflow_id}/force-approve"): FORCED,
     ("POST", "/admin/deletion-proposals/{proposal_id}/force-approve"): FORCED,
     ("GET", "/api/v1/ballots/{ballot_id}/export"): SEEN,
@@ -76,11 +80,13 @@ def sent(path: str, target: str) -> Any:
     return {"amount": 5} if path.endswith("/deposits") else {}
 
 
-async def opened(office: Office) -> tuple[str, str, str]:
-    """A proposal that costs nothing, the deletion of another, and a third to delete: the three ids."""
+async def opened(office: Office) -> tuple[str, str, str, str]:
+    """A proposal that costs nothing, the deletion of another, a third to delete, and an act at the vote: their ids."""
     free = [chamber.STEP | {"bounty": 0}]
     made, doomed, target = [(await chamber.propose(office, steps=free))["id"] for _ in range(3)]
-    return made, (await chamber.delete(office, doomed))["id"], target
+    act = await agora.propose(office)
+    await agora.open_vote(office, act)
+    return made, (await chamber.delete(office, doomed))["id"], target, act
 
 
 @pytest.mark.parametrize(("method", "path"), ACCESS)
@@ -89,25 +95,29 @@ async def test_each_caller_gets_what_the_table_says(office: Office, method: str,
     await office.hire("pam", "proposer@labs")
     await office.hire("ada", "admin@labs")
     await populate(office)
-    made, deletion, target = await opened(office)
+    made, deletion, target, act = await opened(office)
     got = {}
     for caller, person in CALLERS.items():
-        filled = path.format(workflow_id=made, proposal_id=deletion, ballot_id=f"{made}.vote.1")
+        named = act if "governance" in path else deletion
+        filled = path.format(workflow_id=made, proposal_id=named, ballot_id=f"{made}.vote.1")
         answer = await office.call(person, method, filled, sent(path, target) if method == "POST" else None)
         got[caller] = answer.status_code
         if method == "POST" and answer.status_code < 300:
-            made, deletion, target = await opened(office)
+            made, deletion, target, act = await opened(office)
     assert got == ACCESS[method, path]
 
 
 @pytest.mark.parametrize("path", [path for method, path in ACCESS if "{" in path])
 async def test_what_is_hidden_looks_exactly_like_nothing(office: Office, path: str) -> None:
     await chamber.sit(office)
-    made, deletion, _ = await opened(office)
+    made, deletion, _, act = await opened(office)
     method = "GET" if ("GET", path) in ACCESS else "POST"
     answers = []
-    for workflow, proposal in ((made, deletion), ("proposal-0000000000", "deletion-proposal-0000000000")):
-        filled = path.format(workflow_id=workflow, proposal_id=proposal, ballot_id=f"{workflow}.vote.1")
+    none = tuple(f"{kind}-0000000000" for kind in ("proposal", "deletion-proposal", "governance-proposal"))
+    for workflow, proposal, of_act in ((made, deletion, act), none):
+        ballot = f"{workflow}.vote.1"
+        named = of_act if "governance" in path else proposal
+        filled = path.format(workflow_id=workflow, proposal_id=named, ballot_id=ballot)
         answer = await office.call("lars", method, filled, sent(path, "") if method == "POST" else None)
         answers.append((answer.status_code, answer.text))
     assert answers[0] == answers[1]

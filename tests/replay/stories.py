@@ -4,6 +4,9 @@ from collections.abc import Awaitable, Callable
 
 from catalogue import test_compliance_case as compliance
 from catalogue import test_credentials as credentials
+from catalogue import test_governance as governance
+from catalogue import test_lifecycle as lifecycle
+from catalogue import test_onboarding as onboarding
 from catalogue import test_partner_approval as partners
 from catalogue import test_voting as voting
 from placet.store import course
@@ -125,6 +128,86 @@ async def revocations(world: World) -> None:
         await world.ended(case_id)
 
 
+async def onboardings(world: World) -> None:
+    await onboarding.staff(world)
+    ends = ("introduced", "not-suited", "refuse", "decline", "silence", "cancel")
+    for end in ends:
+        request = onboarding.NEW | {"person_id": f"nia-{end}"}
+        case_id = await world.start("member-onboarding", request, "mia", scope="garden")
+        await world.answer(onboarding.APPLICANT, case_id, "confirm-your-application", _one(end, "decline", "confirm"))
+        if end == "decline":
+            await world.ended(case_id)
+            continue
+        await world.answer("cora", case_id, "identity-verification", _one(end, "refuse", "approve"), "because")
+        if end != "refuse":
+            await world.task(case_id, "introduction")
+        if end in ("introduced", "not-suited"):
+            await world.answer("cora", case_id, "introduction", end, "because")
+        elif end == "cancel":
+            await world.steer(course.pause, "cora", case_id)
+            await world.steer(course.resume, "cora", case_id)
+            await world.steer(course.cancel, "cora", case_id)
+        await world.ended(case_id)
+    # By rule, with nobody and with somebody on the list.
+    policy = {"identity": "automated", "introduction": "automated"}
+    world.settings = world.settings.model_copy(update={"policy": {"member-onboarding": policy}})
+    for request in (onboarding.NEW, onboarding.LISTED | {"person_id": "listed"}):
+        case_id = await world.start("member-onboarding", request, "mia", scope="garden")
+        await world.answer(onboarding.APPLICANT, case_id, "confirm-your-application", "confirm")
+        if request is not onboarding.NEW:
+            await world.answer("cora", case_id, "identity-verification", "approve")
+        await world.ended(case_id)
+
+
+def _one(end: str, when: str, otherwise: str) -> str:
+    return when if end == when else otherwise
+
+
+async def governance_proposals(world: World) -> None:
+    await voting.electorate(world)
+    for end in ("approve", "stale", "deny", "silence", "withdraw", "cancel"):
+        action = governance.POLICY | {"base_version": 5} if end == "stale" else governance.GRANT
+        case_id = await governance.proposed(world, action)
+        if end == "withdraw":
+            await world.answer("prue", case_id, "discussion", "withdraw")
+        elif end == "cancel":
+            await world.steer(course.cancel, "cora", case_id)
+        elif end != "silence":
+            await governance.opened(world, case_id)
+            await governance.decided(world, case_id, _one(end, "deny", "approve"))
+        if end in ("approve", "stale"):
+            await world.state(case_id, "completed")
+        await world.ended(case_id)
+
+
+async def executions(world: World) -> None:
+    await voting.electorate(world)
+    children = []
+    for action in (governance.GRANT, governance.GRANT, governance.POLICY, governance.POLICY):
+        case_id = await governance.approved(world, action)
+        await world.state(case_id, "completed")
+        children.append(f"{case_id}-execution-1")
+    world.started[:] = children
+
+
+async def transitions(world: World) -> None:
+    await lifecycle.staff(world)
+    fence, mia = lifecycle.FENCE, lifecycle.MIA
+    await lifecycle.moved(world, fence, "active", "hibernating")
+    await lifecycle.moved(world, fence, "hibernating", "archived", by="kofi")
+    await lifecycle.moved(world, mia, "active", "alumni")
+    await lifecycle.moved(world, mia, "alumni", "active")
+    for end in ("refuse", "silence", "cancel", "moved"):
+        was, becomes = ("active", "hibernating") if end == "moved" else ("active", "alumni")
+        case_id = await lifecycle.asked(world, fence if end == "moved" else mia, was, becomes)
+        if end == "refuse":
+            await world.answer("cora", case_id, "authorisation", "refuse", "Stay")
+        elif end == "cancel":
+            await world.task(case_id, "authorisation")
+            await world.steer(course.cancel, "cora", case_id)
+        await world.ended(case_id)
+
+
 STORIES: dict[str, Callable[[World], Awaitable[None]]] = {
     "partner-approval": partner_approvals,
     "compliance-case": compliance_cases,
@@ -133,4 +216,8 @@ STORIES: dict[str, Callable[[World], Awaitable[None]]] = {
     "proposal-work": carried_out,
     "credential-issuance": issuances,
     "credential-revocation": revocations,
+    "member-onboarding": onboardings,
+    "governance-proposal": governance_proposals,
+    "decision-execution": executions,
+    "lifecycle-transition": transitions,
 }

@@ -34,6 +34,14 @@ async def force_approve_deletion(
     return answered(await control.voting.force(caller, "deletion", proposal_id, because, key))
 
 
+@router.post("/governance-proposals/{proposal_id}/force-approve", response_model=ProposalView)
+async def force_approve_governance(
+    control: Doors, caller: Caller, key: Key, proposal_id: str, because: Why = NO_REASON
+) -> JSONResponse:
+    """Approve an act of the cooperative past its voters, once its vote is open; everybody is told."""
+    return answered(await control.voting.force(caller, "governance", proposal_id, because, key))
+
+
 @router.get("/faucet")
 async def show_faucet(control: Doors, caller: Caller) -> FaucetView:
     """What there is, what is promised of it, and what is free."""

@@ -3,11 +3,11 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from placet.api.callers import Caller, Doors, Key, answered
 from placet.api.errors import DOCUMENTED
-from placet.control.cases import CaseFilter
+from placet.control.overview import CaseChoice, CaseCounts, CaseFilter
 from placet.control.sent import Because, Paging
 from placet.control.views import CaseLine, CaseView, EventView, Page
 
@@ -21,6 +21,19 @@ NO_REASON = Because()
 async def list_cases(control: Doors, caller: Caller, which: Annotated[CaseFilter, Query()]) -> Page[CaseLine]:
     """Newest first."""
     return await control.cases.listed(caller, which)
+
+
+@router.get("/counts")
+async def count_cases(control: Doors, caller: Caller, which: Annotated[CaseChoice, Query()]) -> CaseCounts:
+    """How many cases I may see, by state and by kind."""
+    return await control.overview.counts(caller, which)
+
+
+@router.get("/export.csv", response_class=StreamingResponse)
+async def export_cases(control: Doors, caller: Caller, which: Annotated[CaseChoice, Query()]) -> StreamingResponse:
+    """The cases that I may see, newest first, as a table for a spreadsheet; no cell can act as a formula."""
+    headers = {"Content-Disposition": 'attachment; filename="cases.csv"'}
+    return StreamingResponse(control.overview.export(caller, which), media_type="text/csv", headers=headers)
 
 
 @router.get("/{case_id}")

@@ -10,7 +10,7 @@ from placet.api.errors import DOCUMENTED
 from placet.control.deletions import GivenDeletion
 from placet.control.proposals import ProposalView
 from placet.control.views import Page
-from placet.control.voting import PendingDeletions, PendingFilter
+from placet.control.voting import PendingDeletions, PendingFilter, PendingGovernance
 
 router = APIRouter(prefix="/voter", tags=["voting"], responses=DOCUMENTED)
 
@@ -40,3 +40,17 @@ async def propose_deletion(control: Doors, caller: Caller, key: Key, given: Give
 async def show_deletion(control: Doors, caller: Caller, proposal_id: str) -> ProposalView:
     """One deletion proposal: its vote as it stands now, and what became of it."""
     return await control.voting.get(caller, "deletion", proposal_id)
+
+
+@router.get("/governance-proposals")
+async def list_pending_governance(
+    control: Doors, caller: Caller, which: Annotated[PendingGovernance, Query()]
+) -> Page[ProposalView]:
+    """What is discussed or voted on in the scopes where I vote, newest first."""
+    return await control.voting.pending(caller, which)
+
+
+@router.get("/governance-proposals/{proposal_id}")
+async def show_governance(control: Doors, caller: Caller, proposal_id: str) -> ProposalView:
+    """One governance proposal: its discussion or vote as it stands now, and what became of it."""
+    return await control.voting.get(caller, "governance", proposal_id)

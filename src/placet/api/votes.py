@@ -46,6 +46,12 @@ async def vote_on_deletion(control: Doors, token: Token, proposal_id: str, given
     return _json(await control.votes.cast(token, "deletion", proposal_id, given))
 
 
+@router.post("/governance-proposals/{proposal_id}/vote", response_model=VotedView)
+async def vote_on_governance(control: Doors, token: Token, proposal_id: str, given: GivenVote) -> Response:
+    """Vote on an act of the cooperative, by the same rules; not before its discussion is over."""
+    return _json(await control.votes.cast(token, "governance", proposal_id, given))
+
+
 def _token(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""

@@ -20,7 +20,7 @@ async def list_workflows(control: Doors, caller: Caller) -> Page[WorkflowLine]:
 @router.get("/{kind}")
 async def show_workflow(control: Doors, caller: Caller, kind: str) -> WorkflowView:
     """One workflow, with the JSON Schema of its request and the policy in force."""
-    return control.workflows.get(kind)
+    return await control.workflows.get(kind)
 
 
 @router.post("/{kind}/cases", status_code=201, response_model=CaseLine)

@@ -85,6 +85,36 @@ def show(door: Door, case_id: str, events: bool) -> None:
     door.show(found, "\n".join(lines))
 
 
+@case.command("comment")
+@click.argument("case_id")
+@click.argument("text")
+@click.option("--reply-to", help="The id of the comment that this answers.")
+@click.option("--key", help="Idempotency key: the same key comments once.")
+@click.pass_obj
+def comment(door: Door, case_id: str, text: str, reply_to: str | None, key: str | None) -> None:
+    """Say something about an open case, in Markdown; whoever sees the case can read it."""
+    sent = {"text": text} | ({"reply_to": reply_to} if reply_to else {})
+    made = door.call("POST", f"/api/v1/cases/{case_id}/comments", sent, key)
+    door.show(made, f"{made['id']}, receipt {made['receipt']}")
+
+
+@case.command("comments")
+@click.argument("case_id")
+@click.option("--cursor", help="Go on where an earlier list ended.")
+@click.pass_obj
+def list_comments(door: Door, case_id: str, cursor: str | None) -> None:
+    """Read what was said about a case, thread by thread."""
+    found = door.call("GET", f"/api/v1/cases/{case_id}/comments", limit=200, cursor=cursor)
+    lines = []
+    for one in found["items"]:
+        space = "  " * one["depth"]
+        lines += [f"{space}{one['person']}, {one['at']} ({one['id']})"]
+        lines += [f"{space}  {line}" for line in one["text"].splitlines()]
+    if found["next_cursor"]:
+        lines += [f"More: --cursor {found['next_cursor']}"]
+    door.show(found, "\n".join(lines) or "Nobody has said anything yet.")
+
+
 def _steer(name: str, words: str) -> None:
     @case.command(name, help=words)
     @click.argument("case_id")

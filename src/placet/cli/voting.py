@@ -18,6 +18,7 @@ LEDGER = [("at", "AT"), ("account", "ACCOUNT"), ("amount", "AMOUNT"), ("memo", "
 @click.argument("proposal_id", required=False)
 @click.option("--mine", is_flag=True, help="What you proposed, however it ended, instead of what is pending.")
 @click.option("--deletions", is_flag=True, help="Pending deletions instead of pending workflows.")
+@click.option("--governance", is_flag=True, help="Pending acts of governance instead of pending workflows.")
 @click.option("--scope", help="Only what belongs here.")
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
 @click.option("--cursor", help="Go on where an earlier list ended.")
@@ -27,6 +28,7 @@ def proposals(
     proposal_id: str | None,
     mine: bool,
     deletions: bool,
+    governance: bool,
     scope: str | None,
     limit: int,
     cursor: str | None,
@@ -41,9 +43,10 @@ def proposals(
         found = door.call("GET", _path(proposal_id))
         door.show(found, _in_full(found))
         return
-    if mine and (deletions or scope):
-        raise click.UsageError("--mine lists everything that you proposed; leave out --deletions and --scope.")
-    path = "/proposer/workflows" if mine else "/voter/deletion-proposals" if deletions else "/voter/workflows"
+    if mine and (deletions or governance or scope):
+        raise click.UsageError("--mine lists every workflow that you proposed; leave out the other options.")
+    what = "deletion-proposals" if deletions else "governance-proposals" if governance else "workflows"
+    path = "/proposer/workflows" if mine else f"/voter/{what}"
     found = door.call("GET", path, scope=scope, limit=limit, cursor=cursor)
     empty = "You have proposed nothing." if mine else "Nothing is pending."
     shown = table([_line(one) for one in found["items"]], COLUMNS if mine else [*COLUMNS, MINE], empty)
@@ -149,19 +152,20 @@ def deposit(door: Door, amount: int, memo: str, key: str | None) -> None:
 
 
 def _path(proposal_id: str, for_whom: str | None = None) -> str:
-    """The address of a proposal or a deletion, whichever it is by its id."""
+    """The address of a proposal of whatever kind, by its id."""
     name = quote(proposal_id, safe="")
-    if proposal_id.startswith("deletion-proposal-"):
-        return f"{for_whom or '/voter'}/deletion-proposals/{name}"
+    for kind in ("deletion", "governance"):
+        if proposal_id.startswith(f"{kind}-proposal-"):
+            return f"{for_whom or '/voter'}/{kind}-proposals/{name}"
     return f"{for_whom or '/proposer'}/workflows/{name}"
 
 
 def _line(one: dict[str, Any]) -> dict[str, Any]:
     votes = one["votes"]
     tally = f"{votes['votes_cast']} of {votes['total_voters']} ({votes['approve']} for, {votes['deny']} against)"
-    ends = one["finalize_at"] or one["expires_at"]
+    ends = one["finalize_at"] or one["expires_at"] or one["vote_opens_at"]
     state = "pending, no funds" if one["awaiting_funds"] else one["status"]
-    closes = _moment(ends) if one["finalized_at"] is None and one["status"] == "pending" else None
+    closes = _moment(ends) if ends and one["finalized_at"] is None and one["status"] == "pending" else None
     return one | {"votes": tally, "state": state, "closes": closes}
 
 

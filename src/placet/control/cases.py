@@ -1,36 +1,26 @@
 """Cases: the list, one case, its audit lines, and the acts that steer a whole case."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import sqlalchemy as sa
-from pydantic import Field
 
 from placet.control import cursor, reading
 from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, found, not_found, uncounted
-from placet.control.sent import Because, OneLine, Paging
-from placet.control.views import CaseLine, CaseView, EventView, Page, StepLine
+from placet.control.overview import CaseFilter, chosen
+from placet.control.sent import Because, Paging
+from placet.control.views import CaseLine, CaseView, EventView, Page, RelatedCase, StepLine
 from placet.control.waiting import decision_line, others, waiting_in
 from placet.domain.access import Action, permitted
 from placet.domain.people import Person
 from placet.store import course
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted
-from placet.store.cases import CaseState
 from placet.store.engine import Tx
 from placet.store.sight import visible_cases
 
 Steering = Callable[[Tx, Person, str, str], Counted | NotCounted]
-
-
-class CaseFilter(Paging):
-    """Which cases: of a kind, a state (or all `open` or `closed` ones), a scope, with `q` in the title."""
-
-    kind: OneLine | None = Field(default=None, max_length=100)
-    state: CaseState | Literal["open", "closed"] | None = None
-    scope: OneLine | None = Field(default=None, max_length=64)
-    q: OneLine | None = Field(default=None, max_length=200)
 
 
 class Cases:
@@ -40,17 +30,7 @@ class Cases:
     async def listed(self, person: Person, which: CaseFilter) -> Page[CaseLine]:
         """What this person may see, newest first."""
         c = t.case.c
-        query = sa.select(t.case).where(visible_cases(person)).order_by(c.opened_at.desc(), c.id.desc())
-        if which.kind is not None:
-            query = query.where(c.kind == which.kind)
-        if which.scope is not None:
-            query = query.where(c.scope == which.scope)
-        if which.state in ("open", "closed"):
-            query = query.where(c.is_open if which.state == "open" else ~c.is_open)
-        elif which.state is not None:
-            query = query.where(c.state == which.state)
-        if which.q:
-            query = query.where(c.title.icontains(which.q, autoescape=True))
+        query = sa.select(t.case).where(*chosen(person, which)).order_by(c.opened_at.desc(), c.id.desc())
         if which.cursor is not None:
             at, last = cursor.decode(which.cursor, int, str)
             query = query.where(
@@ -79,6 +59,11 @@ class Cases:
             check(tx, [case_id])
             tasks = reading.tasks(tx, t.decision.c.case_id == case_id)
             rest = others(tx, t.decision.c.case_id == case_id)
+            family = (t.case.c.parent_id == case_id) | (t.case.c.id == row["parent_id"])
+            related = tx.conn.execute(
+                sa.select(t.case).where(family, visible_cases(person)).order_by(t.case.c.opened_at, t.case.c.id)
+            ).mappings()
+            relatives = [related_line(one) for one in related]
             s = t.step
             steps = tx.conn.execute(sa.select(s).where(s.c.case_id == case_id).order_by(s.c.planned_at, s.c.ordinal))
             return CaseView(
@@ -87,6 +72,8 @@ class Cases:
                 can_manage=permitted(person, Action.MANAGE_CASE, row["scope"]),
                 tasks=[reading.task_line(task) for task in tasks],
                 decisions=[decision_line(one) for one in rest],
+                parent=next((one for one in relatives if one.id == row["parent_id"]), None),
+                children=[one for one in relatives if one.id != row["parent_id"]],
                 steps=[StepLine.model_validate(step, from_attributes=True) for step in steps],
             )
 
@@ -149,6 +136,10 @@ class Cases:
             return Done(reading.case_line(changed, waiting.get(case_id, ()), tx.now).model_dump(mode="json"))
 
         return await self._door.act(person, attempt, act, once)
+
+
+def related_line(row: Mapping[Any, Any]) -> RelatedCase:
+    return RelatedCase(id=row["id"], kind=row["kind"], title=row["title"], state=row["state"])
 
 
 def _texts(tx: Tx, chain: str, lines: list[int]) -> dict[int, dict[str, str]]:

@@ -7,9 +7,10 @@ from placet.connectors.blobs.inspection import MOST_BYTES
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
 from placet.connectors.credentials.port import ISSUANCE, REVOCATION
-from placet.control import badge_requests, deletions
+from placet.control import badge_requests, cooperative, deletions
 from placet.control.ballots import Ballots
 from placet.control.cases import Cases
+from placet.control.comments import Comments
 from placet.control.credentials import Credentials
 from placet.control.documents import Documents
 from placet.control.door import Door
@@ -18,7 +19,10 @@ from placet.control.faucet import Faucet
 from placet.control.links import Links
 from placet.control.messages import Messages
 from placet.control.multisigs import Multisigs
+from placet.control.overview import Overview
 from placet.control.people import People
+from placet.control.policies import Policies
+from placet.control.resources import Resources
 from placet.control.tasks import Tasks
 from placet.control.vitals import Pulse
 from placet.control.votes import Votes
@@ -28,12 +32,16 @@ from placet.control.workflows import Workflows
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Patience
 from placet.durable.workflow import Entry
+from placet.store import resources
 from placet.store.engine import Store
+
+DISBURSEMENT = "treasury-disbursement"
 
 
 class Control:
-    """`policies` gives the policy in force for a workflow; with `calendar` and `patience` it is frozen into each case
-    that opens. Documents of at most `most_bytes` each go to `blobs`, the database unless told otherwise."""
+    """`policies` gives the policy of a workflow by the settings; with what was decided since, `calendar` and `patience`
+    it is frozen into each case that opens. Documents of at most `most_bytes` each go to `blobs`, the database unless
+    told otherwise."""
 
     def __init__(
         self,
@@ -47,19 +55,28 @@ class Control:
     ) -> None:
         self.door = Door(store)
         self.people = People(self.door)
+        self.policies = Policies(self.door, catalogue, policies)
+        starters = [role for entry in catalogue for role in entry.starters]
+        pays = any(entry.kind == DISBURSEMENT for entry in catalogue)
+        checks = cooperative.Checks(self.policies, starters, pays)
         self.workflows = Workflows(
             self.door,
             catalogue,
-            policies,
+            self.policies.effective,
             calendar or BusinessCalendar(),
             patience or Patience(),
             {
                 deletions.KIND: deletions.aimed,
                 ISSUANCE: badge_requests.requested,
                 REVOCATION: badge_requests.revocable,
+                cooperative.GOVERNANCE: checks.governance,
+                cooperative.ONBOARDING: cooperative.applying,
+                resources.KIND: cooperative.changing,
             },
         )
         self.cases = Cases(self.door)
+        self.comments = Comments(self.door)
+        self.overview = Overview(self.door)
         self.tasks = Tasks(self.door)
         self.multisigs = Multisigs(self.door)
         self.wallets = Wallets(self.door)
@@ -72,4 +89,5 @@ class Control:
         self.voting = Voting(self.door, self.workflows)
         self.faucet = Faucet(self.door)
         self.credentials = Credentials(self.door)
+        self.resources = Resources(self.door)
         self.pulse = Pulse(self.door)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import sqlalchemy as sa
 from pydantic import Field
 
 from placet.control.door import Done, Door, Once, forbidden
@@ -16,11 +15,9 @@ from placet.control.roster import GivenGrant, GivenGrants, NewPerson, read_roste
 from placet.control.sent import OneLine, Sent
 from placet.control.views import ImportView, MeView, PersonView, TokenView
 from placet.domain.access import RIGHTS, Action, permitted
-from placet.domain.audit import REGISTRY
 from placet.domain.forms import Fault
-from placet.domain.people import ADMIN, EVERYWHERE, Grant, Person
+from placet.domain.people import EVERYWHERE, Grant, Person
 from placet.store import people
-from placet.store import tables as t
 from placet.store.engine import Tx
 
 NOT_ADMIN = "Only administrators may do this."
@@ -54,7 +51,7 @@ class People:
         def act(tx: Tx, present: Person) -> Done | Problem:
             if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
                 return forbidden(tx, present, "person.add", NOT_ADMIN)
-            _one_at_a_time(tx)
+            people.hold(tx)
             added = _added(tx, present, given)
             if added is None:
                 raise Problem("person-exists", f"The id {given.id} belongs to somebody else.", field="id")
@@ -72,7 +69,7 @@ class People:
                 return forbidden(tx, present, "person.import", NOT_ADMIN)
             if isinstance(listed, Problem):
                 raise listed
-            _one_at_a_time(tx)
+            people.hold(tx)
             new = 0
             faults = []
             for given in listed:
@@ -96,12 +93,14 @@ class People:
         def act(tx: Tx, present: Person) -> Done | Problem:
             if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
                 return forbidden(tx, present, "person.set-grants", NOT_ADMIN, {"person": person_id})
-            _one_at_a_time(tx)
+            people.hold(tx)
             target = people.find(tx, person_id)
             if target is None or target.external:
                 return not_found()
             if set(target.grants) != set(grants):
-                if permitted(target, Action.MANAGE_PEOPLE, EVERYWHERE) and not _remains_admin(tx, target, grants):
+                if permitted(target, Action.MANAGE_PEOPLE, EVERYWHERE) and not people.remains_admin(
+                    tx, person_id, grants
+                ):
                     raise Problem("last-admin", "Somebody must remain administrator; make another one first.")
                 people.set_grants(tx, present.id, person_id, grants)
             return Done(_shown(tx, person_id))
@@ -126,11 +125,6 @@ class People:
         done = await self._door.act(person, "person.issue-token", act, once)
         token = secret[0] if secret else _derived(self._door.store.house.secret, person.id, once)
         return replace(done, value=TokenView(token=token).model_dump())
-
-
-def _one_at_a_time(tx: Tx) -> None:
-    """Hold the registry: else two could add the same id, and two administrators could remove each other."""
-    tx.conn.execute(sa.select(t.chain_head.c.seq).where(t.chain_head.c.chain == REGISTRY).with_for_update())
 
 
 def _read(text: str) -> list[NewPerson] | Problem:
@@ -164,19 +158,6 @@ def _added(tx: Tx, by: Person, given: NewPerson) -> bool | None:
         return True
     same = (known.name, known.email, known.external) == (given.name, given.email, False)
     return False if same and set(known.grants) == set(grants) else None
-
-
-def _remains_admin(tx: Tx, target: Person, grants: tuple[Grant, ...]) -> bool:
-    """Whether somebody administers everything once the target has these grants."""
-    if any(grant.covers(ADMIN, EVERYWHERE) for grant in grants):
-        return True
-    g, p = t.role_grant.c, t.person.c
-    others = (
-        sa.select(g.person_id)
-        .join_from(t.role_grant, t.person, p.id == g.person_id)
-        .where(g.role == ADMIN, g.scope == EVERYWHERE, p.active, ~p.external, p.id != target.id)
-    )
-    return tx.conn.execute(others.limit(1)).first() is not None
 
 
 def _view(person: Person) -> PersonView:

@@ -18,6 +18,9 @@ from placet.store import tables as t
 from placet.store.ballots import NAME, count_of
 from placet.store.decisions import decision_id
 from placet.store.engine import Tx
+from placet.store.proposals import PENDING
+
+DISCUSSION = "discussion"
 
 
 class VotesView(BaseModel):
@@ -42,9 +45,11 @@ class StepView(BaseModel):
 
 
 class ProposalView(BaseModel):
-    """A proposal, or the deletion of one (`kind`). Moments are Unix seconds, as voters' tools expect them.
+    """A proposal, the deletion of one, or an act of the cooperative (`kind`). Moments are Unix seconds, as voters'
+    tools expect them.
 
-    Descriptions are Markdown; their `_html` is rendered and sanitised, safe to put on a page.
+    Descriptions are Markdown; their `_html` is rendered and sanitised, safe to put on a page. While it is discussed,
+    nobody can vote: then `vote_opens_at` says when that begins, and there are no voters and no expiry yet.
     """
 
     id: str
@@ -65,7 +70,8 @@ class ProposalView(BaseModel):
     quorum_reached_at: int | None
     finalize_at: int | None
     finalized_at: int | None
-    expires_at: int
+    expires_at: int | None
+    vote_opens_at: int | None
     vote_decision: str | None
     vote_finalized_by_user_id: str | None
     my_decision: str | None
@@ -124,6 +130,7 @@ def told(
         finalize_at=_unix(ends),
         finalized_at=_unix(proposal["finalized_at"]),
         expires_at=_unix(rule.expires_at(rules, count)) or 0,
+        vote_opens_at=None,
         vote_decision=proposal["vote_decision"],
         vote_finalized_by_user_id=proposal["finalized_by"],
         my_decision=my_decision,
@@ -134,6 +141,50 @@ def told(
         roll_hash=rules.roll_hash,
         paused=paused_at is not None,
         explanation=f"{explanation} {waiting}".strip(),
+    )
+
+
+def discussed(
+    proposal: Mapping[Any, Any], discussion: Mapping[Any, Any] | None, paused_at: datetime | None = None
+) -> ProposalView:
+    """The view of a proposal whose vote has not opened; `discussion` is the row of the task that ends with it."""
+    opens = discussion["due_at"] if discussion is not None and discussion["state"] == "open" else None
+    when = f"on {in_full(opens)}" if opens is not None else "in a moment"
+    ended = proposal["status"] != PENDING
+    explanation = "Its vote never opened." if ended else f"It is being discussed; the vote opens {when}."
+    if paused_at is not None and not ended:
+        explanation = f"Paused since {in_full(paused_at)}. {explanation}"
+    return ProposalView(
+        id=proposal["id"],
+        kind=proposal["kind"],
+        status=proposal["status"],
+        title=proposal["title"],
+        description=proposal["description"],
+        description_html=rendered(proposal["description"]),
+        proposer=proposal["proposer"],
+        scope=proposal["scope"],
+        steps=[],
+        recurrence=proposal["recurrence"],
+        series_id=None,
+        target_kind=proposal["target_kind"],
+        target_id=None,
+        weekly_bounty_requirement=0,
+        votes=VotesView(total_voters=0, votes_cast=0, approve=0, deny=0, quorum_reached=False, quorum_threshold=0),
+        quorum_reached_at=None,
+        finalize_at=None,
+        finalized_at=None,
+        expires_at=None,
+        vote_opens_at=_unix(opens),
+        vote_decision=None,
+        vote_finalized_by_user_id=None,
+        my_decision=None,
+        awaiting_funds=False,
+        created_at=_unix(proposal["created_at"]) or 0,
+        ballot=decision_id(proposal["id"], NAME, 1),
+        subject_hash="",
+        roll_hash="",
+        paused=paused_at is not None,
+        explanation=explanation,
     )
 
 
@@ -154,6 +205,9 @@ def shown(tx: Tx, person_id: str, proposals: Sequence[Mapping[Any, Any]]) -> lis
     }
     paused = sa.select(c.id, c.paused_at).where(c.id.in_(cases), c.paused_at.is_not(None))
     stood = {row.id: row.paused_at for row in tx.conn.execute(paused)}
+    early = [proposal["id"] for ballot, proposal in own.items() if ballot not in ballots]
+    talks = sa.select(t.decision).where(d.case_id.in_(early), d.name == DISCUSSION, d.ordinal == 1)
+    discussions = {row["case_id"]: row for row in tx.conn.execute(talks).mappings()} if early else {}
     unfunded = funds_wanted(tx, [row["id"] for row in proposals if row["awaiting_funds"]], tx.now)
     return [
         told(
@@ -165,6 +219,8 @@ def shown(tx: Tx, person_id: str, proposals: Sequence[Mapping[Any, Any]]) -> lis
             unfunded.get(proposal["id"], ""),
             stood.get(proposal["id"]),
         )
+        if ballot in ballots
+        else discussed(proposal, discussions.get(proposal["id"]), stood.get(proposal["id"]))
         for ballot, proposal in own.items()
     ]
 

@@ -225,4 +225,5 @@ def outcomes(rules: TaskRules) -> list[OutcomeView]:
             form=rules.form_for(outcome.name),
         )
         for outcome in rules.outcomes
+        if not outcome.by_clock
     ]

@@ -35,3 +35,17 @@ def closed(schema: Any) -> Any:
     if isinstance(schema.get("properties"), dict) and "additionalProperties" not in schema:
         told["additionalProperties"] = False
     return told
+
+
+def place_in(sent: Any, path: Path) -> Path:
+    """Where in `sent` an error is: pydantic also names which of several models it tried, and nobody has sent that."""
+    place: list[Any] = []
+    for number, part in enumerate(path, start=1):
+        if isinstance(part, str) and isinstance(sent, Mapping) and part not in sent and number < len(path):
+            continue
+        place.append(part)
+        try:
+            sent = sent[part]
+        except (KeyError, IndexError, TypeError):
+            sent = None
+    return tuple(place)

@@ -72,7 +72,7 @@ class TaskLine(View):
 
 
 class DecisionLine(View):
-    """A ballot in its case, a multisig, or a wait for funds (`form`)."""
+    """A ballot in its case, a multisig, or a wait for funds or for another case (`form`)."""
 
     id: str
     form: str
@@ -111,6 +111,15 @@ class CaseLine(View):
     outcome: dict[str, Any] | None
 
 
+class RelatedCase(View):
+    """The case that started this one, or one that it started; only those that the caller may see."""
+
+    id: str
+    kind: str
+    title: str
+    state: str
+
+
 class CaseView(CaseLine):
     """`can_manage`: whether the caller may pause, resume and cancel. `decisions`: all but the tasks."""
 
@@ -119,6 +128,8 @@ class CaseView(CaseLine):
     tasks: list[TaskLine]
     decisions: list[DecisionLine]
     steps: list[StepLine]
+    parent: RelatedCase | None
+    children: list[RelatedCase]
     links: dict[str, str] = {}
 
 

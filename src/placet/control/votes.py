@@ -141,10 +141,25 @@ class Votes:
         if known is None or known.kind != kind:
             voters = people.by_tokens(tx, (slip.token for slip in batch))
             return [_hidden(tx, voters.get(slip.token), proposal_id) for slip in batch]
+        if known.rules is None and ballots.find(tx, proposal_id) is None:
+            return self._too_early(tx, proposal_id, batch)
         with locked_ballot(tx, decision_id(proposal_id, ballots.NAME, 1), proposal_id, known.rules) as ballot:
             if known.rules is None:
                 self._keep(proposal_id, _Known(kind, ballot.rules))
             return _Sitting(ballot, batch).answers()
+
+    def _too_early(self, tx: Tx, proposal_id: str, batch: Sequence[_Slip]) -> list[bytes | Problem]:
+        """Votes on what is still being discussed: told so to whoever may know of it."""
+        voters = people.by_tokens(tx, (slip.token for slip in batch))
+        answers: list[bytes | Problem] = []
+        for slip in batch:
+            voter = voters.get(slip.token)
+            if voter is None or seen_case(tx, voter, proposal_id) is None:
+                answers.append(_hidden(tx, voter, proposal_id))
+                continue
+            why = ballots.not_open_yet(tx, voter.id, ATTEMPT, proposal_id)
+            answers.append(Problem(why.code, why.detail))
+        return answers
 
     def _keep(self, proposal_id: str, known: "_Known") -> None:
         if len(self._known) >= MOST_KNOWN:

@@ -22,8 +22,8 @@ from placet.domain.proposal import ProposalKind, Recurrence, instance_requiremen
 from placet.store import ballots, proposals
 from placet.store import tables as t
 from placet.store.acts import audit_refusal
-from placet.store.ballots import FORCE, locked_ballot
-from placet.store.decisions import decision_id
+from placet.store.ballots import FORCE, locked_ballot, not_open_yet
+from placet.store.decisions import NoSuchTask, decision_id
 from placet.store.engine import Tx
 
 PROPOSAL = "proposal"
@@ -61,7 +61,7 @@ class GivenProposal(Proposed, Sent):
 
 
 class PendingFilter(Paging):
-    """Which open proposals: workflows (the default) or deletions, of one scope if named."""
+    """Which open proposals: workflows (the default), deletions or acts of governance, of one scope if named."""
 
     kind: ProposalKind = "workflow"
     scope: OneLine | None = Field(default=None, max_length=64)
@@ -75,6 +75,14 @@ class PendingDeletions(Paging):
     @property
     def kind(self) -> ProposalKind:
         return "deletion"
+
+
+class PendingGovernance(PendingDeletions):
+    """Which open governance proposals: of one scope if named."""
+
+    @property
+    def kind(self) -> ProposalKind:
+        return "governance"
 
 
 class Voting:
@@ -137,8 +145,11 @@ class Voting:
             if not permitted(present, Action.FORCE_APPROVE, proposal["scope"]):
                 detail = "Only administrators approve past the voters."
                 return forbidden(tx, present, FORCE, detail, {"proposal": proposal_id})
-            with locked_ballot(tx, decision_id(proposal_id, ballots.NAME, 1)) as ballot:
-                why = ballots.force(ballot, present, because.reason)
+            try:
+                with locked_ballot(tx, decision_id(proposal_id, ballots.NAME, 1)) as ballot:
+                    why = ballots.force(ballot, present, because.reason)
+            except NoSuchTask:
+                why = not_open_yet(tx, present.id, FORCE, proposal_id)
             view = _shown(tx, present, proposal_id).model_dump(mode="json")
             if why is None:
                 return Done(view)

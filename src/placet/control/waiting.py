@@ -1,4 +1,4 @@
-"""What cases wait for beside human tasks: their ballots, the approvals of their councils, and money."""
+"""What cases wait for beside human tasks: ballots, the approvals of councils, money, and other cases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,18 @@ from placet.control.reading import Waits, by_case, open_in, tasks
 from placet.control.views import DecisionLine
 from placet.domain import voting
 from placet.domain.ballot import BallotRules
+from placet.domain.child import ChildRules, child_sentence
 from placet.domain.funds import FundsRules, funds_sentence
 from placet.domain.multisig import Heard, MultisigRules, multisig_sentence
 from placet.domain.task import Verdict
 from placet.store import tables as t
 from placet.store.ballots import LockedBallot, count_of
+from placet.store.children import LockedChild
 from placet.store.engine import Tx
 from placet.store.funds import LockedFunds, totals
 from placet.store.multisig import LockedMultisig, acts_of, heard_of
 
-OTHERS = (LockedBallot.form, LockedFunds.form, LockedMultisig.form)
+OTHERS = (LockedBallot.form, LockedFunds.form, LockedMultisig.form, LockedChild.form)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ class FundsFacts:
 
 
 @dataclass(frozen=True)
+class ChildFacts:
+    row: Mapping[Any, Any]
+    rules: ChildRules
+
+    def waits(self, scope: str, now: datetime) -> str:
+        return child_sentence(self.rules)
+
+
+@dataclass(frozen=True)
 class MultisigFacts:
     row: Mapping[Any, Any]
     rules: MultisigRules
@@ -54,7 +65,7 @@ class MultisigFacts:
         return multisig_sentence(self.rules, self.heard, self.paused_at or now)
 
 
-Other = BallotFacts | FundsFacts | MultisigFacts
+Other = BallotFacts | FundsFacts | MultisigFacts | ChildFacts
 
 
 def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[Other]:
@@ -76,6 +87,8 @@ def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[Other]:
                 return BallotFacts(row, BallotRules.model_validate(row["rules"]), row["paused_at"])
             case LockedFunds.form:
                 return FundsFacts(row, FundsRules.model_validate(row["rules"]), faucet)
+            case LockedChild.form:
+                return ChildFacts(row, ChildRules.model_validate(row["rules"]))
         heard = heard_of(row, said.get(row["id"], ()))
         return MultisigFacts(row, MultisigRules.model_validate(row["rules"]), heard, row["paused_at"])
 

@@ -8,9 +8,9 @@ from pydantic import Field, ValidationError
 
 from placet.control import reading
 from placet.control.door import Done, Door, Once, forbidden
-from placet.control.errors import PLAIN, Problem, invalid, pointer
+from placet.control.errors import PLAIN, Problem, fault_at, pointer
 from placet.control.sent import Scope, Sent
-from placet.control.strictness import closed, unknown_fields
+from placet.control.strictness import closed, place_in, unknown_fields
 from placet.control.views import Page, WorkflowLine, WorkflowView
 from placet.control.waiting import waiting_in
 from placet.domain.access import Action, permitted
@@ -19,7 +19,7 @@ from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Opening, Patience, title_of
 from placet.domain.forms import Fault
 from placet.domain.people import Person
-from placet.durable.workflow import Entry
+from placet.durable.workflow import Entry, descendants
 from placet.store import cases
 from placet.store.ballots import RollNotStaged
 from placet.store.engine import Tx
@@ -45,14 +45,14 @@ class Start(Sent):
 
 
 class Workflows:
-    """`policies` gives the policy in force for a workflow; it is frozen into each case that opens. `prepared` says for
-    some kinds what the database adds to a request, or has against it."""
+    """`policies` gives the policy in force for a workflow at that moment; it is frozen into each case that opens.
+    `prepared` says for some kinds what the database adds to a request, or has against it."""
 
     def __init__(
         self,
         door: Door,
         catalogue: Sequence[Entry],
-        policies: Callable[[Entry], dict[str, Any]],
+        policies: Callable[[Tx, Entry], dict[str, Any]],
         calendar: BusinessCalendar,
         patience: Patience,
         prepared: Mapping[str, Prepare],
@@ -68,13 +68,14 @@ class Workflows:
         """What people may start, if their roles allow it."""
         return Page(items=[_line(entry) for entry in self._entries.values() if entry.by_people], next_cursor=None)
 
-    def get(self, kind: str) -> WorkflowView:
+    async def get(self, kind: str) -> WorkflowView:
         entry = self._entry(kind)
+        policy = await self._door.read(lambda tx: self._policies(tx, entry))
         return WorkflowView(
             **_line(entry).model_dump(),
             request_schema=closed(entry.request.model_json_schema()),
             outcome_schema=entry.outcome.model_json_schema(),
-            policy=self._policies(entry),
+            policy=policy,
         )
 
     async def start(
@@ -84,7 +85,6 @@ class Workflows:
         other words than the usual."""
         entry = self._entry(kind)
         checked = self._checked(entry, given.request)
-        policy = self._policies(entry)
         case_id = f"{kind}-{''.join(secrets.choice(CROCKFORD) for _ in range(10))}"
 
         def act(tx: Tx, present: Person) -> Done | Problem:
@@ -99,6 +99,8 @@ class Workflows:
             if isinstance(request, Problem):
                 return request
             title = title_of(entry.subject, request) or entry.title
+            policy = self._policies(tx, entry)
+            policies = {one.kind: self._policies(tx, one) for one in descendants(entry, self._entries)}
             opening = Opening(
                 case_id=case_id,
                 kind=kind,
@@ -109,6 +111,7 @@ class Workflows:
                 policy=policy,
                 calendar=self._calendar,
                 patience=self._patience,
+                policies=policies,
             )
             told = opening.model_dump(mode="json")
             evidence = {"request": digest(request), "policy": digest(policy)}
@@ -142,7 +145,9 @@ class Workflows:
         try:
             taken = entry.request.model_validate(request)
         except ValidationError as error:
-            raise invalid(error, ("request",)) from error
+            wrong = error.errors(include_url=False, include_input=False)
+            faults = [fault_at(("request", *place_in(request, one["loc"])), one) for one in wrong]
+            raise Problem("invalid-request", faults[0].detail, faults=faults) from error
         if more := [pointer(("request", *path)) for path in unknown_fields(taken, request)]:
             faults = [Fault(pointer=place, detail=PLAIN["extra_forbidden"]) for place in more]
             raise Problem("invalid-request", faults[0].detail, faults=faults)

@@ -26,6 +26,8 @@ class Action(StrEnum):
     READ_FAUCET = "read-faucet"
     READ_LEDGER = "read-ledger"
     MANAGE_BADGES = "manage-badges"
+    SET_POLICY = "set-policy"
+    REGISTER_RESOURCE = "register-resource"
 
 
 RIGHTS: dict[Action, tuple[str, ...]] = {
@@ -39,6 +41,8 @@ RIGHTS: dict[Action, tuple[str, ...]] = {
     Action.READ_FAUCET: (COORDINATOR, COUNCIL, ADMIN),
     Action.READ_LEDGER: (COUNCIL, ADMIN),
     Action.MANAGE_BADGES: (ADMIN,),
+    Action.SET_POLICY: (ADMIN,),
+    Action.REGISTER_RESOURCE: (COORDINATOR, ADMIN),
 }
 """The roles that carry each right, in the scope of the thing acted on; starting is decided by the workflow."""
 

@@ -31,7 +31,10 @@ class Patience(Durable):
 
 
 class Opening(Durable):
-    """The one argument of every case workflow: all that it may know of the world's settings."""
+    """The one argument of every case workflow: all that it may know of the world's settings.
+
+    `parent` is the case that has started this one; `policies` are those of the cases that this one may start, by kind.
+    """
 
     case_id: str
     kind: str
@@ -42,6 +45,8 @@ class Opening(Durable):
     policy: dict[str, Any] = {}
     calendar: BusinessCalendar = BusinessCalendar()
     patience: Patience = Patience()
+    parent: str | None = None
+    policies: dict[str, dict[str, Any]] = {}
 
 
 class Beginning(Durable):
@@ -50,6 +55,15 @@ class Beginning(Durable):
     ballot: BallotSpec | None = None
     proposal: ProposalFacts | None = None
     work: WorkFacts | None = None
+
+
+class ChildSpec(Durable):
+    """Another case that this one starts and waits for, whole as it will open; see `domain.child`."""
+
+    name: str
+    title: str
+    opening: Opening
+    beginning: Beginning = Beginning()
 
 
 class SignalNote(Durable):
@@ -62,7 +76,7 @@ class SignalNote(Durable):
 class Ask(Durable):
     """The decision a case waits for, by its natural key (case, spec.name, ordinal)."""
 
-    spec: TaskSpec | BallotSpec | FundsSpec | MultisigSpec
+    spec: TaskSpec | BallotSpec | FundsSpec | MultisigSpec | ChildSpec
     ordinal: int
 
 
@@ -78,7 +92,8 @@ class Report(Durable):
     """From the workflow, before each wait and at the end; told twice, it changes nothing the second time.
 
     `seen` is the progress that the database had confirmed to this run; a database that knows less was restored from
-    an older copy. `opening` and `beginning` come along only when the database does not know the case at all.
+    an older copy. `opening` and `beginning` come along only when the database does not know the case at all. `parent`
+    is the case that may wait for this one's end.
     """
 
     case_id: str
@@ -91,6 +106,7 @@ class Report(Durable):
     opening: Opening | None = None
     beginning: Beginning | None = None
     withdraw_others: bool = False
+    parent: str | None = None
 
 
 class Direction(StrEnum):

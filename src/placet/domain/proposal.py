@@ -17,8 +17,8 @@ class Recurrence(StrEnum):
     MONTHLY = "monthly"
 
 
-ProposalKind = Literal["workflow", "deletion"]
-"""What a proposal would make: a workflow that is carried out, or the end of one."""
+ProposalKind = Literal["workflow", "deletion", "governance"]
+"""What a proposal would make: a workflow that is carried out, the end of one, or an act of the cooperative."""
 
 
 class ProposalFacts(Durable):

@@ -14,16 +14,20 @@ from pydantic import Field, model_validator
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.collection import DocumentRequest
 from placet.domain.model import Durable
-from placet.domain.people import Audience
+from placet.domain.people import Audience, Role
 from placet.domain.span import Span
 
 
 class Outcome(Durable):
-    """One possible answer. `favourable` says whether the case may go on with it."""
+    """One possible answer. `favourable` says whether the case may go on with it.
+
+    What only the clock brings (`by_clock`) nobody can choose, and so nobody can hasten.
+    """
 
     name: str
     label: str
     favourable: bool = True
+    by_clock: bool = False
 
 
 APPROVE = Outcome(name="approve", label="Approve")
@@ -75,7 +79,10 @@ class RungSpec(Durable):
 
 
 class TaskSpec(Durable):
-    """What a workflow asks of people. Times are relative; `freeze` makes them absolute when the task opens."""
+    """What a workflow asks of people. Times are relative; `freeze` makes them absolute when the task opens.
+
+    Whoever holds a role in `seen_by` sees the case from now on, and is not asked.
+    """
 
     name: str
     title: str
@@ -99,6 +106,7 @@ class TaskSpec(Durable):
     round: int = 1
     window: Span | None = None
     requires: tuple[str, ...] = ()
+    seen_by: tuple[Role, ...] = ()
 
     @model_validator(mode="after")
     def _coherent(self) -> "TaskSpec":
@@ -218,6 +226,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     FORCED = "forced"
     FUNDED = "funded"
+    ENDED = "ended"
     IMPOSSIBLE = "impossible"
 
 
@@ -273,8 +282,9 @@ def answer_refusal(
     """Why this answer may not count, or None. `missing` are the documents asked for that have not come."""
     if why := refusal(rules, progress, standing):
         return why
-    if rules.outcome(outcome) is None:
-        names = ", ".join(choice.name for choice in rules.outcomes)
+    chosen = rules.outcome(outcome)
+    if chosen is None or chosen.by_clock:
+        names = ", ".join(choice.name for choice in rules.outcomes if not choice.by_clock)
         return Refusal(code="unknown-outcome", detail=f"Choose one of: {names}.", field="outcome")
     if outcome in rules.comment_on and not comment.strip():
         return Refusal(code="comment-required", detail="Say why in a comment.", field="comment")

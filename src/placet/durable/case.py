@@ -9,7 +9,9 @@ from pydantic import BaseModel
 from temporalio import workflow
 
 from placet.domain.ballot import BallotSpec
+from placet.domain.child import child_id
 from placet.domain.collection import DocumentRequest, Received
+from placet.domain.course import ChildSpec, title_of
 from placet.domain.funds import FundsSpec
 from placet.domain.intent import Intent
 from placet.domain.model import Durable
@@ -134,6 +136,7 @@ class Case(Course):
         round: int = 1,
         requires: tuple[str, ...] = (),
         open_to_requester: bool = False,
+        seen_by: tuple[Role, ...] = (),
     ) -> Verdict:
         """Ask people for one of several outcomes and wait, as long as it takes.
 
@@ -142,7 +145,8 @@ class Case(Course):
         the outcome that the deadline brings. `form` is the data that comes with an answer, or only with the outcomes in
         `form_on`. `window` counts from the opening of the case, whatever `within` says. `documents` are collected
         with the answer: the outcomes in `documents_on` need them. `signal` names a Temporal signal that may carry the
-        answer, together with a token; `signal_outcome` is what it means when it does not say.
+        answer, together with a token; `signal_outcome` is what it means when it does not say. The holders of the roles
+        in `seen_by` see the case from then on, without being asked.
         """
         ladder = []
         if remind is not None:
@@ -172,6 +176,7 @@ class Case(Course):
             documents_on=documents_on,
             round=round,
             requires=requires,
+            seen_by=seen_by,
         )
         return await self.decided(spec)
 
@@ -262,3 +267,28 @@ class Case(Course):
     async def funded(self, spec: FundsSpec) -> bool:
         """Wait until the budget has reserved this; False when the wait is over without it."""
         return (await self.decided(spec)).favourable
+
+    async def child(self, what: type[Course], request: BaseModel, title: str | None = None) -> Verdict:
+        """Start another case as a part of this one, and wait for its end.
+
+        It has the same scope and requester, and the policy that was frozen with this case. Only a child that completes
+        is favourable; `data` holds its id (`case`), its `state` and its `outcome`. Cancelling this case, or its early
+        end, cancels a running child, and waits until that has taken back what it did; a pause leaves it running.
+        """
+        entry = what.entry
+        name = slug(title or entry.title)
+        ordinal = self.ordinal_of(name)
+        asked = request.model_dump(mode="json")
+        frozen = self.opening.policies
+        opening = self.opening.model_copy(
+            update={
+                "case_id": child_id(self.id, name, ordinal),
+                "kind": entry.kind,
+                "title": title_of(entry.subject, asked) or entry.title,
+                "request": asked,
+                "policy": frozen.get(entry.kind) or what.policy_type().model_dump(mode="json"),
+                "parent": self.id,
+            }
+        )
+        spec = ChildSpec(name=name, title=title or entry.title, opening=opening, beginning=what.begins(opening))
+        return await self.awaited(spec, ordinal)

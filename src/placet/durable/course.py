@@ -7,7 +7,7 @@ rules live in the database's transaction; a wake-up that is doubled, late, forge
 import asyncio
 from collections.abc import Coroutine, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel
 from temporalio import workflow
@@ -15,7 +15,7 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import is_cancelled_exception
 
 from placet.domain.ballot import BallotSpec
-from placet.domain.course import Ask, Beginning, Closing, Direction, Opening, Reply, Report, SignalNote
+from placet.domain.course import Ask, Beginning, ChildSpec, Closing, Direction, Opening, Reply, Report, SignalNote
 from placet.domain.funds import FundsSpec
 from placet.domain.multisig import MultisigSpec
 from placet.domain.people import ADMIN, COORDINATOR, Role
@@ -26,8 +26,11 @@ from placet.durable.records import Records, RollOrder, StepDecision
 from placet.durable.saga import ABANDON, Saga
 from placet.store.roll import Electorate
 
+if TYPE_CHECKING:
+    from placet.durable.workflow import Entry
+
 Result = TypeVar("Result")
-Spec = TaskSpec | BallotSpec | FundsSpec | MultisigSpec
+Spec = TaskSpec | BallotSpec | FundsSpec | MultisigSpec | ChildSpec
 
 WAKE = "wake"
 COMPENSATING = "compensating"
@@ -44,6 +47,7 @@ class Course:
 
     request_type: ClassVar[type[BaseModel]]
     policy_type: ClassVar[type[BaseModel]]
+    entry: ClassVar["Entry"]
 
     opening: Opening
 
@@ -57,6 +61,7 @@ class Course:
         self._facts: dict[str, Any] = {}
         self._ordinals: dict[str, int] = {}
         self._saga = Saga(self)
+        self._children: dict[str, tuple[ChildSpec, int]] = {}
 
     @classmethod
     def begins(cls, opening: Opening) -> Beginning:
@@ -78,9 +83,14 @@ class Course:
         """Wait here while the case is paused; raises `Cancelled` once it is cancelled."""
         await self._through_pauses(None)
 
-    async def decided(self, spec: Spec, withdraw_others: bool = False) -> Verdict:
+    def ordinal_of(self, name: str) -> int:
+        """The number of the next decision with this name."""
+        self._ordinals[name] = self._ordinals.get(name, 0) + 1
+        return self._ordinals[name]
+
+    async def decided(self, spec: Spec, withdraw_others: bool = False, ordinal: int | None = None) -> Verdict:
         """Open this decision, or find it open, and wait for its verdict."""
-        ordinal = self._ordinals[spec.name] = self._ordinals.get(spec.name, 0) + 1
+        ordinal = ordinal or self.ordinal_of(spec.name)
         ask = Ask(spec=spec, ordinal=ordinal)
         if self._state != COMPENSATING:
             self._state = "waiting"
@@ -129,6 +139,7 @@ class Course:
             signals=signals,
             closing=closing,
             withdraw_others=withdraw_others,
+            parent=self.opening.parent,
         )
         while True:
             reply = await workflow.execute_local_activity_method(
@@ -177,6 +188,14 @@ class Course:
             # Cancelled at the next sleep, and never if there is none: it would cost one more event of history.
             self._passed.append(timer)
 
+    async def awaited(self, spec: ChildSpec, ordinal: int) -> Verdict:
+        """Start another case, or find it started, and wait for its end."""
+        child = spec.opening.case_id
+        self._children[child] = (spec, ordinal)
+        verdict = await self.decided(spec, ordinal=ordinal)
+        del self._children[child]
+        return verdict
+
     # The course from opening to closing.
 
     async def conduct(self, opening: Opening) -> dict[str, Any]:
@@ -207,6 +226,9 @@ class Course:
     async def _unwound(self, ending: Ending) -> Closing:
         self._state = COMPENSATING
         await self._through_pauses(None)
+        for spec, ordinal in [*self._children.values()]:
+            # What a child did comes after what this case did before it, and is taken back first.
+            await self.decided(spec, ordinal=ordinal)
         await self._saga.compensate()
         closing = Closing(state=ending.state, outcome=self.early_outcome(ending), summary=ending.why)
         await self._report(None, closing)

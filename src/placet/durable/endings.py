@@ -26,6 +26,12 @@ class Refused(Ending):
         self.verdict = verdict
 
 
+class Overtaken(Ending):
+    """What was decided no longer fits the world as it is; it is refused where everybody can see it."""
+
+    state = "refused"
+
+
 class Cancelled(Ending):
     """Somebody entitled to it ended the case."""
 

@@ -1,12 +1,11 @@
 """Carries the outbox to Temporal: starts cases and wakes them. Several may run; each row is claimed by one."""
 
 import asyncio
-import contextlib
 import logging
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -84,16 +83,28 @@ class Dispatcher:
         if row["progress"] > 0 or not row["is_open"]:
             # It has reported already, so it was started; its id may be free again once the engine forgets it.
             return
-        with contextlib.suppress(WorkflowAlreadyStartedError):
+        opening = Opening.model_validate(row["opening"])
+        try:
             await self._client.start_workflow(
                 self._workflows[row["kind"]].run_case,  # type: ignore[attr-defined]
-                Opening.model_validate(row["opening"]),
+                opening,
                 id=row["case_id"],
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                # The engine's own pages then show which case this one belongs to.
+                memo={"parent": opening.parent} if opening.parent else None,
                 rpc_timeout=RPC_TIMEOUT,
             )
+
+        except WorkflowAlreadyStartedError:
+            await self._started_before(row["case_id"])
+
+    async def _started_before(self, case_id: str) -> None:
+        """Usually another dispatcher was faster; but a restored database can have lost how the case went and ended."""
+        described = await self._client.get_workflow_handle(case_id).describe(rpc_timeout=RPC_TIMEOUT)
+        if described.status is not WorkflowExecutionStatus.RUNNING:
+            await self._store.write(lambda tx: course.engine_lost(tx, case_id))
 
     async def _wake(self, row: dict[str, Any]) -> None:
         try:

@@ -18,8 +18,9 @@ from placet.connectors.screening.yente import YenteSettings
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Patience
 from placet.domain.model import Strict
-from placet.durable.workflow import Entry
+from placet.durable.workflow import Entry, checks
 from placet.executor.settings import ExecutorSettings
+from placet.store.policies import Check
 
 
 class SettingsError(Exception):
@@ -140,6 +141,11 @@ def policy_of(settings: Settings, entry: Entry) -> dict[str, Any]:
         return entry.policy.model_validate(given).model_dump(mode="json")
     except ValidationError as error:
         raise SettingsError(_told(error, None, f"policy.{entry.policy_name}.")) from error
+
+
+def policy_check(settings: Settings, catalogue: Sequence[Entry]) -> Check:
+    """What a new version of a policy may be, on top of the settings."""
+    return checks({entry.policy_name: entry for entry in catalogue}, lambda entry: policy_of(settings, entry))
 
 
 def effective(settings: Settings, catalogue: Sequence[Entry]) -> dict[str, Any]:

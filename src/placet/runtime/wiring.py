@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from placet.catalogue.registry import CATALOGUE
 from placet.connectors.blobs.objects import folder_blobs, s3_blobs
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
@@ -24,10 +25,16 @@ from placet.connectors.drafting.stored import StoredDrafter
 from placet.connectors.extraction.docling_serve import DoclingServeExtractor
 from placet.connectors.extraction.local import LocalExtractor
 from placet.connectors.extraction.port import ExtractionActivities, TextExtractor
+from placet.connectors.lifecycle.port import LifecycleActivities, Resources
+from placet.connectors.lifecycle.stored import StoredResources
 from placet.connectors.mail.outbox import StoredOutbox
 from placet.connectors.mail.port import MailActivities, MailTransport, Outbox
 from placet.connectors.mail.smtp import SmtpMail
 from placet.connectors.mail.stored import StoredMail
+from placet.connectors.membership.port import Membership, MembershipActivities
+from placet.connectors.membership.stored import StoredMembership
+from placet.connectors.policies.port import Policies, PolicyActivities
+from placet.connectors.policies.stored import StoredPolicies
 from placet.connectors.scoring.port import Scorer, ScoringActivities
 from placet.connectors.scoring.rules import RuleScorer
 from placet.connectors.screening.local_list import LocalListScreener
@@ -38,7 +45,7 @@ from placet.connectors.works.port import Schedules, WorksActivities
 from placet.connectors.works.temporal import TemporalSchedules
 from placet.durable.records import Records
 from placet.runtime.datadir import DataDir
-from placet.runtime.settings import Settings, SettingsError, secret_of
+from placet.runtime.settings import Settings, SettingsError, policy_check, secret_of
 from placet.store.clock import Clock
 from placet.store.engine import Store
 from placet.store.house import House
@@ -60,12 +67,15 @@ class Ports:
     scorer: Scorer
     screener: Screener
     schedules: Schedules
+    membership: Membership
+    policies: Policies
+    resources: Resources
     treasury: Treasury
     signer: Signer
     wallet: WalletDelivery
 
 
-def embedded_ports(store: Store) -> Ports:
+def embedded_ports(store: Store, settings: Settings | None = None) -> Ports:
     """Everything on this machine, without a network; keys are asked for elsewhere, see `ports_of`."""
     blobs = StoredBlobs(store)
     return Ports(
@@ -77,6 +87,9 @@ def embedded_ports(store: Store) -> Ports:
         scorer=RuleScorer(),
         screener=LocalListScreener(),
         schedules=TemporalSchedules(),
+        membership=StoredMembership(store),
+        policies=StoredPolicies(store, policy_check(settings or Settings(), CATALOGUE)),
+        resources=StoredResources(store),
         treasury=NoTreasury(),
         signer=ExecutorClient(NO_EXECUTOR),
         wallet=OfferByMail(store),
@@ -101,7 +114,7 @@ def ports_of(settings: Settings, store: Store, datadir: DataDir, environment: Ma
     """What the settings ask for."""
     token = secret_of(environment, settings.executor.token_env) if settings.executor.token_env else None
     ports = replace(
-        embedded_ports(store),
+        embedded_ports(store, settings),
         blobs=blobs_of(settings, store, datadir, environment),
         signer=ExecutorClient(datadir.executor_socket(), settings.executor.url, token),
     )
@@ -139,7 +152,10 @@ def activities(store: Store, ports: Ports) -> list[Callable[..., Any]]:
         DeliveryActivities(credentials, ports.wallet),
         DraftingActivities(ports.drafts),
         ExtractionActivities(ports.extractor, ports.blobs),
+        LifecycleActivities(ports.resources),
         MailActivities(ports.outbox),
+        MembershipActivities(ports.membership),
+        PolicyActivities(ports.policies),
         ScoringActivities(ports.scorer),
         ScreeningActivities(ports.screener),
         TreasuryActivities(ports.treasury),

@@ -190,6 +190,12 @@ def open_ballot(case: LockedCase, spec: BallotSpec, ordinal: int) -> LockedBallo
     return ballot
 
 
+def find(tx: Tx, case_id: str) -> str | None:
+    """The ballot of what a case proposes, once it has opened."""
+    query = sa.select(_d.id).where(_d.id == decision_id(case_id, NAME, 1), _d.form == "ballot")
+    return tx.conn.execute(query).scalar_one_or_none()
+
+
 @contextmanager
 def locked_ballot(
     tx: Tx, ballot_id: str, case_id: str | None = None, rules: BallotRules | None = None
@@ -259,6 +265,12 @@ def force(ballot: LockedBallot, admin: Person, reason: str) -> Refusal | None:
     ballot.case.audit(admin.id, "ballot.forced", {"ballot": ballot.id}, comment=reason)
     close(ballot, rule.forced(ballot.rules, ballot.count, admin.id, ballot.case.tx.now))
     return None
+
+
+def not_open_yet(tx: Tx, person: str, attempt: str, case_id: str) -> Refusal:
+    """Refuse what comes before the vote has opened, or after it never did."""
+    audit_refusal(tx, person, attempt, "vote-not-open", {"proposal": case_id})
+    return Refusal(code="vote-not-open", detail="Nobody can vote on this: it is being discussed, or was withdrawn.")
 
 
 class _Box:

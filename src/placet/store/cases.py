@@ -118,6 +118,7 @@ def create(
     opening: Mapping[str, Any],
     actor: str,
     detail: Mapping[str, Any],
+    parent_id: str | None = None,
 ) -> None:
     """Insert the case, its first audit line and the order to start its workflow, all in this transaction."""
     now: datetime = tx.now
@@ -127,6 +128,7 @@ def create(
         "scope": scope,
         "title": title,
         "requester": requester,
+        "parent_id": parent_id,
         "state": CaseState.STARTING,
         "is_open": True,
         "opening": dict(opening),

@@ -1,6 +1,8 @@
 """The meeting point of a running workflow and the database, and the acts that steer a whole case."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,6 +16,7 @@ from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted, audit_refusal
 from placet.store.ballots import RollNotStaged
 from placet.store.cases import OPEN_STATES, CaseState, LockedCase, NoSuchCase, locked
+from placet.store.children import LockedChild, missed, parent_locked, wake_parent
 from placet.store.decisions import LockedDecision, decision_id, reopen, withdraw
 from placet.store.engine import Tx
 from placet.store.forms import open_decisions, opened
@@ -21,6 +24,8 @@ from placet.store.forms import open_decisions, opened
 
 def report(tx: Tx, told: Report) -> Reply:
     """Take a workflow's report and answer how to go on. Idempotent by natural keys."""
+    if told.parent is not None and told.closing is not None:
+        parent_locked(tx, told.parent)
     if told.signals:
         # The case first, here as everywhere; a refused signal locks the chain of refused acts.
         tx.conn.execute(sa.select(t.case.c.id).where(t.case.c.id == told.case_id).with_for_update())
@@ -55,8 +60,9 @@ def _reported(case: LockedCase, told: Report) -> Reply:
     reply = Reply(progress=case["progress"])
     # What ends early is being taken back already; what completes must still hear a pause or a cancel that counted.
     compensating = told.state == CaseState.COMPENSATING
-    if compensating:
+    if compensating and not case["compensating"]:
         case["compensating"] = True
+        _cancel_children(case, SYSTEM, f"{case.id} ends early.")
     if told.closing is not None and (compensating or not (case["cancelled_by"] or case.paused)):
         _close(case, told.closing)
         return reply
@@ -132,6 +138,7 @@ def _reopen(case: LockedCase) -> None:
 def _close(case: LockedCase, closing: Closing) -> None:
     if not case.is_open:
         return
+    _cancel_children(case, SYSTEM, f"{case.id} has ended.")
     for decision in open_decisions(case):
         withdraw(decision, "The case has ended.")
     case["is_open"] = False
@@ -143,17 +150,19 @@ def _close(case: LockedCase, closing: Closing) -> None:
     funds.case_closed(case.tx, case.id, closing.outcome, closing.state == CaseState.COMPLETED)
     case.audit(SYSTEM, f"case.{closing.state}", outcome=outcome, summary=closing.summary)
     notices.closed(case, closing.summary)
+    wake_parent(case)
     case.tx.announce(f"case:{case.id}")
 
 
 def _recover(tx: Tx, opening: Opening, beginning: Beginning | None, seen: int) -> None:
     """Take a case back into a database that was restored from a copy older than the case."""
-    row = {
+    row: dict[str, Any] = {
         "id": opening.case_id,
         "kind": opening.kind,
         "scope": opening.scope,
         "title": opening.title,
         "requester": opening.requester,
+        "parent_id": opening.parent,
         "state": CaseState.NEEDS_ATTENTION,
         "is_open": True,
         "opening": opening.model_dump(mode="json"),
@@ -224,18 +233,50 @@ def cancel_by(tx: Tx, actor: str, case_id: str, reason: str) -> Counted | NotCou
         if case["compensating"]:
             why = Refusal(code="compensating", detail="The case is ending already, and takes back what it did.")
             return _refused(case, actor, "case.cancel", why)
-        if case["final_step"] is not None:
+        if (final := _final_step(case)) is not None:
             why = Refusal(
                 code="point-of-no-return",
-                detail=f"“{case['final_step']}” has begun; the case can no longer be cancelled.",
+                detail=f"“{final}” has begun; the case can no longer be cancelled.",
             )
             return _refused(case, actor, "case.cancel", why)
         case["cancelled_by"], case["cancel_reason"], case["paused_at"] = actor, reason, None
         case.audit(actor, "case.cancel-requested", reason=reason)
         for decision in open_decisions(case):
-            withdraw(decision, f"Cancelled by {actor}.")
+            # The case waits for the end of a child, which takes back what it did first.
+            if not isinstance(decision, LockedChild):
+                withdraw(decision, f"Cancelled by {actor}.")
+        _cancel_children(case, actor, reason or f"{case.id} was cancelled.")
         case.wake()
         return Counted()
+
+
+def _cancel_children(case: LockedCase, actor: str, reason: str) -> None:
+    """Cancel the cases that this one waits for; one that can no longer be cancelled goes on to its own end."""
+    now = case.tx.now
+    for child in _children(case):
+        cancel_by(case.tx, actor, child, reason)
+        case.tx.time_is(max(now, case.tx.now))
+
+
+def _children(case: LockedCase) -> list[str]:
+    """The open cases that this one waits for."""
+    waiting = [one.rules.case for one in open_decisions(case) if isinstance(one, LockedChild)]
+    query = sa.select(t.case.c.id).where(t.case.c.id.in_(waiting), t.case.c.is_open).order_by(t.case.c.id)
+    return list(case.tx.conn.execute(query).scalars()) if waiting else []
+
+
+def _final_step(case: LockedCase) -> str | None:
+    """The step after which the case can no longer be cancelled, if it or a child that it waits for has begun one."""
+    if case["final_step"] is not None:
+        return str(case["final_step"])
+    now = case.tx.now
+    for child_id in _children(case):
+        with locked(case.tx, child_id) as child:
+            final = _final_step(child)
+        case.tx.time_is(max(now, case.tx.now))
+        if final is not None:
+            return final
+    return None
 
 
 def engine_lost(tx: Tx, case_id: str) -> None:
@@ -283,7 +324,7 @@ def sweep(tx: Tx, grace: timedelta = timedelta(seconds=5), limit: int = 500) -> 
         # A case that is locked is moving.
         .with_for_update(of=t.case, skip_locked=True)
     )
-    late = tx.conn.execute(query).all()
+    late: list[Any] = [*tx.conn.execute(query).all(), *_childless(tx, now, grace, limit)]
     for row in late:
         quiet_until = now + max(grace, now - row.since)
         tx.conn.execute(t.decision.update().where(d.id == row.id).values(quiet_until=quiet_until))
@@ -291,6 +332,14 @@ def sweep(tx: Tx, grace: timedelta = timedelta(seconds=5), limit: int = 500) -> 
     for case_id in cases:
         outbox.put(tx, case_id, "wake")
     return len(cases)
+
+
+def _childless(tx: Tx, now: datetime, grace: timedelta, limit: int) -> Sequence[sa.Row[Any]]:
+    """Decisions that still wait for a child that has ended."""
+    d, c = t.decision.c, t.case.c
+    due = c.is_open & c.paused_at.is_(None) & (d.quiet_until.is_(None) | (d.quiet_until <= now))
+    query = missed(now - grace).where(due).limit(limit).with_for_update(of=t.case, skip_locked=True)
+    return tx.conn.execute(query).all()
 
 
 __all__ = ["OPEN_STATES", "cancel", "pause", "report", "resume", "sweep"]

@@ -21,7 +21,7 @@ _SAVE = t.decision.update().where(t.decision.c.id == sa.bindparam("of_task"))
 _MOVE_CANDIDATES = t.candidate.update().where(t.candidate.c.decision_id == sa.bindparam("of_task"))
 
 
-REASSIGNED = "reassigned"
+REASSIGNED, SHOWN = "reassigned", "shown"
 
 
 class NoSuchTask(Exception):
@@ -157,6 +157,7 @@ def reopen(decision: LockedDecision) -> None:
     mine = c.decision_id == decision.id
     # A reassignment had ended the candidacies before it.
     last = sa.select(sa.func.max(c.id)).where(mine, c.via.startswith(REASSIGNED)).scalar_subquery()
-    tx.conn.execute(t.candidate.update().where(mine, c.id >= sa.func.coalesce(last, 0)).values(live=True))
+    again = mine & (c.id >= sa.func.coalesce(last, 0)) & (c.via != SHOWN)
+    tx.conn.execute(t.candidate.update().where(again).values(live=True))
     decision.refresh_times()
     case.audit(SYSTEM, f"{decision.form}.reopened", {decision.form: decision.id})

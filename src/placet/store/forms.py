@@ -1,17 +1,20 @@
 """The forms of a decision, and what treats them alike."""
 
+from contextlib import suppress
+
 import sqlalchemy as sa
 
 from placet.domain.ballot import BallotSpec
 from placet.domain.calendar import BusinessCalendar
-from placet.domain.course import Ask, Beginning
+from placet.domain.course import Ask, Beginning, ChildSpec
 from placet.domain.funds import FundsSpec
 from placet.domain.multisig import MultisigSpec
 from placet.domain.task import TaskSpec
 from placet.store import proposals
 from placet.store import tables as t
-from placet.store.ballots import LockedBallot, open_ballot
+from placet.store.ballots import LockedBallot, RollNotStaged, open_ballot
 from placet.store.cases import LockedCase, locked
+from placet.store.children import LockedChild, open_child
 from placet.store.decisions import LockedDecision
 from placet.store.engine import Tx
 from placet.store.funds import LockedFunds, open_funds
@@ -19,7 +22,7 @@ from placet.store.multisig import LockedMultisig, open_multisig
 from placet.store.tasks import LockedTask, open_task
 
 FORMS: dict[str, type[LockedDecision]] = {
-    form.form: form for form in (LockedTask, LockedBallot, LockedFunds, LockedMultisig)
+    form.form: form for form in (LockedTask, LockedBallot, LockedFunds, LockedMultisig, LockedChild)
 }
 
 _d = t.decision.c
@@ -46,6 +49,8 @@ def opened(case: LockedCase, ask: Ask, calendar: BusinessCalendar) -> LockedDeci
             return open_ballot(case, ask.spec, ask.ordinal)
         case FundsSpec():
             return open_funds(case, ask.spec, ask.ordinal)
+        case ChildSpec():
+            return open_child(case, ask.spec, ask.ordinal, begin_if_small)
         case MultisigSpec():
             return open_multisig(case, ask.spec, ask.ordinal, calendar)
 
@@ -59,3 +64,9 @@ def begin(tx: Tx, case_id: str, beginning: Beginning) -> None:
             proposals.insert(tx, case, beginning.proposal)
         if beginning.ballot is not None:
             open_ballot(case, beginning.ballot, 1)
+
+
+def begin_if_small(tx: Tx, case_id: str, beginning: Beginning) -> None:
+    """The same for a case that another one starts; a large electorate is left to the case's own first report."""
+    with suppress(RollNotStaged):
+        begin(tx, case_id, beginning)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from placet.domain.audit import REGISTRY
-from placet.domain.people import EVERYWHERE, SYSTEM, Audience, External, Grant, Named, Person, Role
+from placet.domain.people import ADMIN, EVERYWHERE, SYSTEM, Audience, External, Grant, Named, Person, Role
 from placet.store import tables as t
 from placet.store.audit import append
 from placet.store.engine import Tx
@@ -117,6 +117,53 @@ def _insert_grants(tx: Tx, actor: str, person_id: str, grants: Iterable[Grant]) 
     if rows:
         tx.conn.execute(t.role_grant.insert(), rows)
     return [list(pair) for pair in pairs]
+
+
+def grant(tx: Tx, actor: str, person_id: str, given: Grant, case_id: str) -> bool:
+    """Give one right as a case decided; False when the person has just this one already."""
+    row = {"person_id": person_id, "role": given.role, "scope": given.scope, "granted_by": actor, "granted_at": tx.now}
+    if not tx.insert_ignoring(t.role_grant, row):
+        return False
+    _changed(tx, (given.role,))
+    detail = {"person": person_id, "role": given.role, "scope": given.scope, "case": case_id}
+    append(tx, REGISTRY, actor, "person.granted", detail)
+    return True
+
+
+def revoke(tx: Tx, actor: str, person_id: str, taken: Grant, case_id: str) -> bool:
+    """Take one right as a case decided; False when the person does not have it."""
+    one = (_g.person_id == person_id) & (_g.role == taken.role) & (_g.scope == taken.scope)
+    if not tx.conn.execute(t.role_grant.delete().where(one)).rowcount:
+        return False
+    _changed(tx, (taken.role,))
+    detail = {"person": person_id, "role": taken.role, "scope": taken.scope, "case": case_id}
+    append(tx, REGISTRY, actor, "person.revoked", detail)
+    return True
+
+
+def set_active(tx: Tx, actor: str, person_id: str, active: bool, case_id: str) -> None:
+    """Let somebody in, or no longer; their grants count for electorates only while they are active."""
+    held = tx.conn.execute(sa.select(_g.role).where(_g.person_id == person_id)).scalars().all()
+    tx.conn.execute(t.person.update().where(_p.id == person_id).values(active=active))
+    _changed(tx, held)
+    append(tx, REGISTRY, actor, "person.active-set", {"person": person_id, "active": active, "case": case_id})
+
+
+def hold(tx: Tx) -> None:
+    """Hold the registry: else two could add the same id, and two administrators could remove each other."""
+    tx.conn.execute(sa.select(t.chain_head.c.seq).where(t.chain_head.c.chain == REGISTRY).with_for_update())
+
+
+def remains_admin(tx: Tx, person_id: str, grants: Iterable[Grant]) -> bool:
+    """Whether somebody administers everything once this person has these grants."""
+    if any(given.covers(ADMIN, EVERYWHERE) for given in grants):
+        return True
+    others = (
+        sa.select(_g.person_id)
+        .join_from(t.role_grant, t.person, _p.id == _g.person_id)
+        .where(_g.role == ADMIN, _g.scope == EVERYWHERE, _p.active, ~_p.external, _p.id != person_id)
+    )
+    return tx.conn.execute(others.limit(1)).first() is not None
 
 
 def issue_token(tx: Tx, actor: str, person_id: str, label: str, token: str | None = None) -> str:

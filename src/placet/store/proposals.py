@@ -10,7 +10,8 @@ from placet.store.cases import LockedCase
 from placet.store.engine import Tx
 
 PENDING, APPROVED, REJECTED, EXPIRED, DELETED = "pending", "approved", "rejected", "expired", "deleted"
-ENDS = (APPROVED, REJECTED, EXPIRED)
+WITHDRAWN = "withdrawn"
+ENDS = (APPROVED, REJECTED, EXPIRED, WITHDRAWN)
 OPEN, DONE = "open", "done"
 """States of work; it can also be `DELETED`."""
 ACTIVE, STOPPED = "active", "stopped"

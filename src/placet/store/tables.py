@@ -4,6 +4,11 @@ import sqlalchemy as sa
 
 from placet.store.columns import counter, json, where
 from placet.store.columns import metadata as metadata
+from placet.store.coop_tables import comment as comment
+from placet.store.coop_tables import membership_change as membership_change
+from placet.store.coop_tables import policy_version as policy_version
+from placet.store.coop_tables import resource as resource
+from placet.store.coop_tables import resource_change as resource_change
 from placet.store.credential_tables import badge as badge
 from placet.store.credential_tables import credential as credential
 from placet.store.credential_tables import credential_key as credential_key
@@ -65,6 +70,8 @@ case = sa.Table(
     sa.Column("scope", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("requester", sa.Text, nullable=False, index=True),
+    # No foreign key: a restored database may have lost the parent, and take the child back first.
+    sa.Column("parent_id", sa.Text, index=True),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("is_open", sa.Boolean, nullable=False, default=True),
     sa.Column("opening", json(), nullable=False),

@@ -15,7 +15,7 @@ from placet.domain.task import Progress, RungAction, TaskRules, TaskSpec, Verdic
 from placet.store import notices, people
 from placet.store import tables as t
 from placet.store.cases import LockedCase, locked
-from placet.store.decisions import LockedDecision, NoSuchTask, close, decision_id, insert
+from placet.store.decisions import SHOWN, LockedDecision, NoSuchTask, close, decision_id, insert
 from placet.store.engine import Tx
 
 SEPARATION, DELEGATED = "separation", "delegated"
@@ -109,6 +109,7 @@ def open_task(case: LockedCase, spec: TaskSpec, ordinal: int, calendar: Business
     row = insert(case, "task", spec.name, ordinal, rules.model_dump(mode="json"), shows, **times)
     task = LockedTask(case, row)
     add_candidates(task, spec.to, via="asked")
+    _show_to(task, spec.seen_by)
     barred = {**spec.excluded, **_under_another_address(tx, spec)}
     if barred:
         rows = [
@@ -131,6 +132,21 @@ def open_task(case: LockedCase, spec: TaskSpec, ordinal: int, calendar: Business
     )
     notices.asked(task, spec.to)
     return task
+
+
+def _show_to(task: LockedTask, roles: Iterable[Role]) -> None:
+    """Let the holders of these roles see the case, without a seat in the task."""
+    case = task.case
+    for role in roles:
+        row: dict[str, Any] = {
+            "decision_id": task.id,
+            "case_id": case.id,
+            "person_id": None,
+            "via": SHOWN,
+            "due_at": None,
+        }
+        row |= {"role": role.name, "scope": role.scope or case["scope"], "live": False}
+        case.tx.conn.execute(t.candidate.insert().values(row))
 
 
 def _under_another_address(tx: Tx, spec: TaskSpec) -> dict[str, str]:

@@ -9,7 +9,7 @@ from placet.domain.course import Opening
 from placet.domain.model import Durable
 from placet.domain.people import SYSTEM
 from placet.domain.proposal import Recurrence, WorkFacts
-from placet.store import cases, course, proposals
+from placet.store import cases, course, policies, proposals
 from placet.store import tables as t
 from placet.store.engine import Tx
 from placet.store.forms import open_decisions
@@ -17,6 +17,7 @@ from placet.store.funds import end_work, release
 from placet.store.proposals import ACTIVE, DELETED, OPEN, STOPPED
 
 KIND = "proposal-work"
+POLICY = "voting"
 
 _p, _s, _w, _c = t.proposal.c, t.series.c, t.work.c, t.case.c
 
@@ -80,10 +81,15 @@ def open_work(tx: Tx, proposal_id: str, slot: str) -> str | None:
         "steps": proposal["steps"],
         "recurrence": proposal["recurrence"],
     }
-    opening = parent.model_copy(update={"case_id": case_id, "kind": KIND, "title": title, "request": request})
+    named = {"case_id": case_id, "kind": KIND, "title": title, "request": request, "parent": proposal_id}
+    # The policy as it is now: a series can run for years.
+    policy = {**parent.policy, **policies.newest(tx, POLICY)[1]}
+    opening = parent.model_copy(update=named | {"policy": policy})
     told = opening.model_dump(mode="json")
     evidence = {"proposal": proposal_id, "slot": slot}
-    cases.create(tx, case_id, KIND, opening.scope, title, opening.requester, told, SYSTEM, evidence)
+    cases.create(
+        tx, case_id, KIND, opening.scope, title, opening.requester, told, SYSTEM, evidence, parent_id=proposal_id
+    )
     with cases.locked(tx, case_id) as case:
         proposals.insert_work(tx, case, WorkFacts(proposal_id=proposal_id, slot=slot, number=number))
     return case_id

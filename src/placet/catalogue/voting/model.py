@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from placet.domain.ballot import BallotSpec
 from placet.domain.course import Opening
@@ -93,7 +93,7 @@ class Deletion(Durable):
     reason: str = Field(default="", max_length=8000)
 
 
-def vote_on(opening: Opening, shows: Proposed | Deletion, funds: FundsSpec | None = None) -> BallotSpec:
+def vote_on(opening: Opening, shows: BaseModel, funds: FundsSpec | None = None) -> BallotSpec:
     """The ballot of a proposal: everybody with the role voter, but for its proposer."""
     policy = VotingPolicy.model_validate(opening.policy)
     return BallotSpec(

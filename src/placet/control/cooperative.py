@@ -1,0 +1,116 @@
+"""What the database has against a case of the cooperative before it opens: each is checked again when it acts."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from placet.catalogue.cooperative.governance_model import Governance, PolicyUpdate, RoleChange, TreasuryTransfer
+from placet.catalogue.cooperative.lifecycle_model import StateRequest
+from placet.catalogue.cooperative.onboarding_model import Application
+from placet.connectors.chain.addresses import check_address
+from placet.control.errors import Problem
+from placet.control.policies import Policies
+from placet.domain import lifecycle
+from placet.domain.people import ADMIN, BUILT_IN_ROLES, COUNCIL, EVERYWHERE, Person
+from placet.store import membership, people, resources
+from placet.store import tables as t
+from placet.store.acts import audit_refusal
+from placet.store.engine import Tx
+
+GOVERNANCE, ONBOARDING = "governance-proposal", "member-onboarding"
+COOPERATIVE = "general"
+"""The scope of the cooperative as a whole: only its voters decide what reaches beyond one scope."""
+
+ACTION = "request.action."
+
+
+class Checks:
+    """`disburses` says whether there is a treasury that could pay."""
+
+    def __init__(self, policies: Policies, starters: Iterable[str], disburses: bool) -> None:
+        self._policies = policies
+        self._roles = {*BUILT_IN_ROLES, "voter", "proposer", *starters}
+        self._disburses = disburses
+
+    def governance(self, tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dict[str, Any] | Problem:
+        """The proposal as it is, or why its act could not be carried out even now."""
+        match Governance.model_validate(request).action:
+            case TreasuryTransfer() as transfer:
+                problem = self._payable(transfer)
+            case RoleChange() as change:
+                problem = self._changeable(tx, scope, change)
+            case PolicyUpdate() as update:
+                problem = _beyond(scope, "A policy holds in every scope", "policy")
+                problem = problem or self._policies.fault(tx, update, ACTION)
+        return _refused(tx, person, GOVERNANCE, problem) if problem else request
+
+    def _payable(self, transfer: TreasuryTransfer) -> Problem | None:
+        if not self._disburses:
+            return Problem("no-treasury", "This installation has no treasury that could pay.", field=f"{ACTION}kind")
+        for name, address in (("to", transfer.to), ("token", transfer.token)):
+            if address is not None and (why := check_address(address)) is not None:
+                return Problem("bad-address", why, field=f"{ACTION}{name}")
+        return None
+
+    def _changeable(self, tx: Tx, scope: str, change: RoleChange) -> Problem | None:
+        known = people.find(tx, change.person)
+        if known is None or known.external:
+            detail = "There is no such person in the organisation."
+            return Problem("unknown-person", detail, field=f"{ACTION}person")
+        held = set(tx.conn.execute(sa.select(t.role_grant.c.role).distinct()).scalars())
+        if change.role not in self._roles | held:
+            detail = f"There is no such role; there are: {', '.join(sorted(self._roles | held))}."
+            return Problem("unknown-role", detail, field=f"{ACTION}role")
+        if change.scope != scope or change.role in (ADMIN, COUNCIL):
+            what = "This role reaches beyond one scope" if change.scope in (scope, EVERYWHERE) else "Another scope"
+            if problem := _beyond(scope, what, "scope"):
+                return problem
+        if (why := membership.forbidden(tx, change)) is not None:
+            return Problem("unfit-person", why, field=f"{ACTION}person")
+        if membership.is_so(tx, change):
+            return Problem("already-so", "This is so already; there is nothing to decide.", field=f"{ACTION}change")
+        return None
+
+
+def applying(tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dict[str, Any] | Problem:
+    """The application as it is, unless the id belongs to somebody else, or to somebody who is in already."""
+    application = Application.model_validate(request)
+    known = people.find(tx, application.person_id)
+    if known is None or (not known.active and not known.external and known.email == application.email):
+        return request
+    problem = Problem("person-exists", "This id is taken; choose another one.", field="request.person_id")
+    return _refused(tx, person, ONBOARDING, problem)
+
+
+def changing(tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dict[str, Any] | Problem:
+    """The request with what the resource is now, or why it cannot change so."""
+    wanted = StateRequest.model_validate(request)
+    # Of two who ask for a change of the same at once, one waits here for the other.
+    found = resources.find(tx, wanted.kind, wanted.id, lock=True)
+    problem = None
+    if found is None or found["scope"] != scope:
+        problem = Problem("unknown-resource", f"There is no such {wanted.kind} in {scope}.", field="request.id")
+    elif lifecycle.transition(wanted.kind, found["state"], wanted.becomes) is None:
+        why = lifecycle.not_allowed(wanted.kind, found["state"], wanted.becomes)
+        problem = Problem("transition-not-allowed", why, field="request.becomes")
+    elif (other := resources.pending(tx, wanted.kind, wanted.id)) is not None:
+        detail = "Another change of it is being decided; wait for its end."
+        problem = Problem("transition-pending", detail, field="request.id", extra={"case": other})
+    if problem is not None or found is None:
+        assert problem is not None
+        return _refused(tx, person, resources.KIND, problem)
+    return request | {"was": found["state"], "title": found["title"]}
+
+
+def _beyond(scope: str, what: str, field: str) -> Problem | None:
+    """Refuse what reaches beyond the scope whose voters would decide."""
+    if scope == COOPERATIVE:
+        return None
+    detail = f"{what}; only the voters of {COOPERATIVE} decide about it."
+    return Problem("beyond-scope", detail, field=f"{ACTION}{field}")
+
+
+def _refused(tx: Tx, person: Person, kind: str, problem: Problem) -> Problem:
+    audit_refusal(tx, person.id, "case.start", problem.code, {"kind": kind})
+    return problem
