@@ -1,6 +1,7 @@
 """The table of contents: one line a workflow."""
 
 from placet.catalogue.compliance.case import ComplianceCase
+from placet.catalogue.cooperative.disbursement import TreasuryDisbursement
 from placet.catalogue.cooperative.execution import DecisionExecution
 from placet.catalogue.cooperative.governance import GovernanceProposal
 from placet.catalogue.cooperative.lifecycle import LifecycleTransition
@@ -24,5 +25,6 @@ CATALOGUE: tuple[Entry, ...] = (
     entry_of(MemberOnboarding),
     entry_of(GovernanceProposal),
     entry_of(DecisionExecution),
+    entry_of(TreasuryDisbursement),
     entry_of(LifecycleTransition),
 )

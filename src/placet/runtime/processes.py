@@ -45,6 +45,7 @@ BACKGROUND = 5
 
 
 def control_of(store: Store, settings: Settings, blobs: BlobStore | None = None) -> Control:
+    pays = chain.resolved(settings.chain).kind != "none" or settings.executor.url is not None
     return Control(
         store,
         CATALOGUE,
@@ -53,6 +54,7 @@ def control_of(store: Store, settings: Settings, blobs: BlobStore | None = None)
         patience=settings.patience,
         blobs=blobs,
         most_bytes=settings.documents.max_file_mb * 1_000_000,
+        tokens=settings.chain.tokens if pays else None,
     )
 
 
