@@ -8,6 +8,7 @@ the executor notices, and sends the same bytes again.
 import asyncio
 import contextlib
 import gzip
+import importlib.util
 import json
 import logging
 import os
@@ -40,10 +41,11 @@ def program() -> str | None:
 
 
 def resolved(settings: ChainSettings) -> ChainSettings:
-    """The settings with what `auto` comes to on this machine."""
+    """The settings with what `auto` comes to here: a chain if the program and the extra `chain` are installed."""
     if settings.kind != "auto":
         return settings
-    return settings.model_copy(update={"kind": "embedded" if program() else "none"})
+    there = program() and importlib.util.find_spec("eth_keyfile")
+    return settings.model_copy(update={"kind": "embedded" if there else "none"})
 
 
 def command(datadir: DataDir, port: int) -> list[str]:

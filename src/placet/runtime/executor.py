@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from placet.connectors.chain.evm import EvmNode
 from placet.connectors.chain.port import ChainSettings
+from placet.connectors.chain.signatures import check_address
 from placet.connectors.treasury.executor_client import ExecutorClient
 from placet.connectors.treasury.port import NoTreasury, Treasury
 from placet.executor import keys, service
@@ -50,6 +51,9 @@ async def run_executor(datadir: DataDir, settings: Settings, port: int, environm
     token = secret_of(environment, settings.executor.token_env) if settings.executor.token_env else None
     if settings.executor.listen and token is None:
         raise SettingsError("[executor] listen needs token_env, the environment variable that holds its token.")
+    for address in (on.safe, *(token.address for token in on.tokens)):
+        if address is not None and (why := check_address(address)) is not None:
+            raise SettingsError(f"[chain] {address}: {why}")
     key = await asyncio.to_thread(signing_key, settings, datadir, environment)
     url = secret_of(environment, on.url_env) if on.url_env else f"http://127.0.0.1:{chain_port(on, port)}"
     try:
