@@ -82,7 +82,7 @@ async def test_the_local_chain_and_the_executor_survive_kills_of_everything(tmp_
         assert await status(place) == "ready"
         told = json.loads(place.placet("--json", "executor", "status").stdout)
         assert (told["state"], told["payments"]) == ("ready", {"confirmed": 3})
-        assert "next nonce is 3" in place.placet("executor", "thaw").stdout
+        assert "is ready; its next nonce is 3" in place.placet("executor", "thaw").stdout
         assert place.placet("executor", "address").stdout.strip() == account
         await _no_page_may_call(port)
         secret = (place.data / "executor/passphrase").stat()

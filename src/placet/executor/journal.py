@@ -117,9 +117,10 @@ class Journal:
     def thaw(self, next_nonce: int, cleared: tuple[str, ...]) -> None:
         """Go on after somebody has looked: from this nonce, and with decisions from now on, or those cleared."""
         with self._transaction():
-            self.note("frozen", None)
-            self.note("base", str(next_nonce))
-            self.note("not_before", str(time.time()))
+            if self.frozen is not None:
+                self.note("frozen", None)
+                self.note("base", str(next_nonce))
+                self.note("not_before", str(time.time()))
             self._db.executemany(
                 "INSERT INTO cleared VALUES (?, ?) ON CONFLICT DO NOTHING", [(one, time.time()) for one in cleared]
             )
