@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from placet.connectors.chain.addresses import check_address
 from placet.connectors.chain.evm import EvmNode
 from placet.connectors.chain.port import ChainSettings
 from placet.connectors.treasury.executor_client import ExecutorClient
@@ -73,6 +74,9 @@ async def _office(
     if on.kind == "none":
         yield None
         return
+    for address in (on.safe, *(token.address for token in on.tokens)):
+        if address is not None and (why := check_address(address)) is not None:
+            raise SettingsError(f"[chain] {address}: {why}")
     key = await asyncio.to_thread(signing_key, settings, datadir, environment)
     url = secret_of(environment, on.url_env) if on.url_env else f"http://127.0.0.1:{chain_port(on, port)}"
     try:

@@ -201,9 +201,8 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
         else:
             await asyncio.to_thread(prepare, place, demo)
         if own_chain:
-            await chain.bootstrap(
-                place.datadir, on.safe or await treasury_address(place.arguments(), place.environment)
-            )
+            account = await treasury_address(place.arguments(), place.environment)
+            await chain.bootstrap(place.datadir, [account, *filter(None, [on.safe])])
         _, token_file = place.datadir.admin_token(place.environment)
         address = f"http://{settings.server.host}:{place.port}"
         place.datadir.write_runtime({"url": address, "temporal": place.temporal, "pid": os.getpid()})
@@ -232,7 +231,10 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
 
 
 def _children(place: Place, own_server: bool, on: ChainSettings) -> list[Child]:
-    env = {name: value for name, value in place.environment.items() if name != PASSPHRASE}
+    lit = place.settings().executor.lit
+    # What opens the executor's key is for the executor alone.
+    secrets = {PASSPHRASE, lit.api_key_env if lit else PASSPHRASE}
+    env = {name: value for name, value in place.environment.items() if name not in secrets}
     placet = [sys.executable, "-m", "placet.cli.main"]
     children = [
         Child(
@@ -268,7 +270,7 @@ def _children(place: Place, own_server: bool, on: ChainSettings) -> list[Child]:
 
 
 def _for_money(place: Place, placet: list[str], on: ChainSettings) -> list[Child]:
-    """The executor, unless it runs elsewhere, and its chain. The key's passphrase is for the executor alone."""
+    """The executor, unless it runs elsewhere, and its chain."""
     if place.settings().executor.url is not None:
         return []
     executor = Child(
