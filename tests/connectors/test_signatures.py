@@ -83,6 +83,28 @@ def test_a_keystore_signs_and_a_wrong_passphrase_or_file_does_not() -> None:
             signed(signable(INTENT), file, passphrase)
 
 
+def test_its_libraries_leave_the_recursion_limit_of_the_process_alone() -> None:
+    """In a process of its own, that loads them for the first time: deep JSON must be refused, not end the process."""
+    script = """
+import json, sys
+from placet.connectors.chain import signatures
+before = sys.getrecursionlimit()
+print(signatures.checksum("0x" + "a" * 40))
+from placet.domain.intent import Intent
+intent = Intent(chain_id=1, account="0x" + "a" * 40, to="0x" + "b" * 40, amount="1", case_id="c")
+signatures.signer_of(intent, signatures.signed(signatures.signable(intent), sys.argv[1], "x"))
+assert sys.getrecursionlimit() == before
+try:
+    json.loads("[" * 100_000)
+except RecursionError:
+    print("refused")
+"""
+    keystore = json.dumps(Account.encrypt(KEY.key, "x", iterations=2))
+    command = [sys.executable, "-c", script, keystore]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "refused"), done.stderr
+
+
 def test_without_the_extra_everything_else_works_and_checking_says_what_is_missing() -> None:
     """In a process of its own, in which the libraries of the extra cannot be imported."""
     script = """
