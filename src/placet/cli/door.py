@@ -146,7 +146,8 @@ class _inside:
 
         from placet.api.app import create_app
         from placet.runtime.datadir import DataDir
-        from placet.runtime.processes import Place, control_of, prepare
+        from placet.runtime.place import Place
+        from placet.runtime.processes import control_of, prepare
         from placet.runtime.wiring import blobs_of, open_store
 
         place = Place(DataDir(self._data), 8400, 8401, self._config, os.environ)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from placet import __version__
-from placet.cli import cases, documents, multisigs, people, proof, serving, tasks, voting
+from placet.cli import cases, documents, executor, multisigs, people, proof, serving, tasks, voting
 from placet.cli.door import DEFAULT_DATA, Door
 
 EPILOG = """\b
@@ -68,6 +68,7 @@ for command in (
     serving.up,
     serving.worker,
     serving.api,
+    executor.executor,
     serving.config,
     serving.demo,
     cases.workflows,

@@ -14,12 +14,12 @@ import click
 from placet.cli.door import Door
 
 if TYPE_CHECKING:
-    from placet.runtime.processes import Place
+    from placet.runtime.place import Place
 
 PORT = 8400
 
 
-def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--config", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="placet.toml"),
         click.option(
@@ -36,9 +36,9 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _place(door: Door, data: Path | None, port: int, temporal_port: int | None, config: Path | None) -> "Place":
+def place_of(door: Door, data: Path | None, port: int, temporal_port: int | None, config: Path | None) -> "Place":
     from placet.runtime.datadir import DataDir, DataDirError
-    from placet.runtime.processes import Place
+    from placet.runtime.place import Place
 
     try:
         datadir = DataDir(data or door.data)
@@ -48,7 +48,7 @@ def _place(door: Door, data: Path | None, port: int, temporal_port: int | None, 
 
 
 @click.command()
-@_place_options
+@place_options
 @click.option("--demo", is_flag=True, help="Add a small sample organisation.")
 @click.pass_obj
 def up(door: Door, data: Path | None, port: int, temporal_port: int | None, config: Path | None, demo: bool) -> None:
@@ -63,7 +63,7 @@ def up(door: Door, data: Path | None, port: int, temporal_port: int | None, conf
     from placet.runtime.settings import SettingsError
     from placet.store.schema import SchemaError
 
-    place = _place(door, data, port, temporal_port, config)
+    place = place_of(door, data, port, temporal_port, config)
     try:
         code = asyncio.run(run(place, demo, lambda line: click.echo(line)))
     except (DataDirError, EmbeddedServerError, SettingsError, SchemaError) as error:
@@ -72,18 +72,18 @@ def up(door: Door, data: Path | None, port: int, temporal_port: int | None, conf
 
 
 @click.command()
-@_place_options
+@place_options
 @click.pass_obj
 def worker(door: Door, data: Path | None, port: int, temporal_port: int | None, config: Path | None) -> None:
     """Run only the worker: workflows, steps, outbox, mail, sweeper."""
     from placet.runtime.processes import run_worker
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(run_worker(_place(door, data, port, temporal_port, config)))
+    asyncio.run(run_worker(place_of(door, data, port, temporal_port, config)))
 
 
 @click.command()
-@_place_options
+@place_options
 @click.pass_obj
 def api(door: Door, data: Path | None, port: int, temporal_port: int | None, config: Path | None) -> None:
     """Run only the API."""
@@ -92,7 +92,7 @@ def api(door: Door, data: Path | None, port: int, temporal_port: int | None, con
     from placet.runtime.processes import run_api
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    uvloop.run(run_api(_place(door, data, port, temporal_port, config)))
+    uvloop.run(run_api(place_of(door, data, port, temporal_port, config)))
 
 
 @click.command()

@@ -65,15 +65,18 @@ class Case(Course):
         undo: Callable[[Any, Step, Argument], Awaitable[Any]] | None = None,
         instead: Result = NOT_SKIPPABLE,
         final: bool = False,
+        patient: Span | None = None,
     ) -> Result:
         """Run an activity as a step of this case.
 
         `undo` takes the same argument and is owed from now on, also when the step fails: it may have taken effect.
         `instead` is the result to go on with when the step has failed for good and a coordinator skips it; without it,
         skipping is not offered. `final` is a point of no return: from here the case cannot be cancelled.
+        `patient` is for a step that waits long for the world outside, and says that it is alive meanwhile: it is tried
+        for that long.
         """
         self._state = "running"
-        return await self._saga.step(do, argument, undo, instead, final)
+        return await self._saga.step(do, argument, undo, instead, final, patient)
 
     async def approval(
         self,

@@ -11,6 +11,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from placet.domain.people import ADMIN, COORDINATOR, Role
+from placet.domain.span import Span
 from placet.domain.step import Step, StepState
 from placet.domain.task import Outcome, TaskSpec
 from placet.durable.endings import Abandoned
@@ -29,6 +30,7 @@ SKIP = Outcome(name="skip", label="Go on without it")
 ABANDON = Outcome(name="abandon", label="Give up and take back what was done", favourable=False)
 BY_HAND = Outcome(name="handled", label="It has been handled by hand")
 
+ALIVE = timedelta(seconds=30)
 NOT_SKIPPABLE: Any = object()
 
 
@@ -54,6 +56,7 @@ class Saga:
         undo: Callable[[Any, Step, Argument], Awaitable[Any]] | None,
         instead: Any,
         final: bool,
+        patient: Span | None = None,
     ) -> Result:
         name = activity_name(do)
         ordinal = self._next(name)
@@ -76,7 +79,7 @@ class Saga:
             )
         while True:
             try:
-                result = await self._call(do, step, argument)
+                result = await self._call(do, step, argument, patient)
                 if workflow.cancellation_reason() is not None:
                     # The step was let finish; what was asked of the workflow meanwhile holds now.
                     raise asyncio.CancelledError
@@ -126,21 +129,31 @@ class Saga:
             except ActivityError as error:
                 failure = error
 
-    async def _call(self, do: Callable[..., Awaitable[Result]], step: Step, argument: Any) -> Result:
+    async def _call(
+        self, do: Callable[..., Awaitable[Result]], step: Step, argument: Any, patient: Span | None = None
+    ) -> Result:
         patience = self._case.opening.patience
+        length = self._length(patient) if patient is not None else None
         result: Result = await workflow.execute_activity(
             do,
             args=[step, argument],
-            start_to_close_timeout=timedelta(seconds=patience.attempt_seconds),
+            start_to_close_timeout=length or timedelta(seconds=patience.attempt_seconds),
+            # A wait that a worker's restart cuts short goes on elsewhere, and is no failed attempt.
+            schedule_to_close_timeout=length,
+            heartbeat_timeout=ALIVE if length else None,
             # An undo must not overtake the step that it takes back.
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             retry_policy=RetryPolicy(
                 initial_interval=timedelta(seconds=patience.first_retry_seconds),
                 maximum_interval=timedelta(seconds=patience.longest_retry_seconds),
-                maximum_attempts=patience.attempts,
+                maximum_attempts=0 if length else patience.attempts,
             ),
         )
         return result
+
+    def _length(self, span: Span) -> timedelta:
+        now = workflow.now()
+        return self._case.opening.calendar.after(now, span) - now
 
 
 def activity_name(do: Callable[..., Any]) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -15,6 +16,7 @@ from typing import Any
 DATA_FORMAT = "1"
 ADMIN_TOKEN_VARIABLE = "PLACET_ADMIN_TOKEN"
 ADMIN_TOKEN_LENGTH = 16
+SOCKET_PATH_BYTES = 100
 
 
 class DataDirError(Exception):
@@ -75,6 +77,28 @@ class DataDir:
     @property
     def mail(self) -> Path:
         return self.path / "mail"
+
+    @property
+    def executor(self) -> Path:
+        """What the executor keeps: its key, its journal."""
+        return self.path / "executor"
+
+    @property
+    def chain(self) -> Path:
+        return self.path / "chain"
+
+    def executor_socket(self) -> Path:
+        """The executor's door. The system limits such paths; one that is too long moves to a private folder."""
+        path = self.executor / "socket"
+        if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
+            return path
+        name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        folder = Path(tempfile.gettempdir()) / f"placet-{os.geteuid()}-{name}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) != 0o700:
+            raise DataDirError(f"{folder} is not a private directory of yours. Remove it, or use a shorter --data.")
+        return folder / "socket"
 
     @property
     def locked(self) -> bool:

@@ -1,4 +1,4 @@
-"""The three processes of Placet, and the supervisor that runs them as one."""
+"""The processes of Placet, and the supervisor that runs them as one."""
 
 import asyncio
 import contextlib
@@ -6,8 +6,8 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -21,11 +21,16 @@ from temporalio.client import Client
 from placet.api.app import close_streams, create_app
 from placet.catalogue.registry import CATALOGUE
 from placet.connectors.blobs.port import BlobStore
+from placet.connectors.chain.port import ChainSettings
+from placet.connectors.treasury.executor_client import ExecutorClient
+from placet.connectors.treasury.port import TreasuryUnavailable
 from placet.control.control import Control
-from placet.runtime import embedded, engine, first_admin, worker
-from placet.runtime.datadir import DataDir
+from placet.executor.keys import PASSPHRASE
+from placet.runtime import chain, embedded, engine, first_admin, worker
 from placet.runtime.dispatcher import Dispatcher
-from placet.runtime.settings import Settings, SettingsError, load, policy_of
+from placet.runtime.executor import chain_port, client_of, treasury_address, treasury_of
+from placet.runtime.place import Place
+from placet.runtime.settings import Settings, SettingsError, policy_of
 from placet.runtime.supervisor import Child, ChildState, Status, Supervisor
 from placet.runtime.wiring import blobs_of, database_url, mail_transport, open_store, ports_of
 from placet.store import schema
@@ -37,32 +42,6 @@ MIN_FREE_MB = 200
 DRAIN_SECONDS = 35.0
 # People come first: in a burst of answers the API takes a half more of them, and cases go on a little later.
 BACKGROUND = 5
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an installation lives: its data, its settings, the ports it listens on, and its environment."""
-
-    datadir: DataDir
-    port: int
-    temporal_port: int
-    config: Path | None
-    environment: Mapping[str, str]
-
-    def settings(self) -> Settings:
-        return load(self.config, CATALOGUE)
-
-    def arguments(self) -> list[str]:
-        given = ["--data", str(self.datadir.path), "--port", str(self.port), "--temporal-port", str(self.temporal_port)]
-        return [*given, "--config", str(self.config)] if self.config else given
-
-    @property
-    def temporal(self) -> str:
-        return f"127.0.0.1:{self.temporal_port}"
-
-    @property
-    def worker_ready(self) -> Path:
-        return self.datadir.path / "worker.ready"
 
 
 def control_of(store: Store, settings: Settings, blobs: BlobStore | None = None) -> Control:
@@ -101,6 +80,10 @@ async def run_worker(place: Place) -> None:
     transport = mail_transport(settings, place.environment)
     await asyncio.to_thread(prepare, place, keep_admin=True)
     store = open_store(settings, place.datadir, place.port, place.environment)
+    ports = replace(
+        ports_of(settings, store, place.datadir, place.environment),
+        treasury=treasury_of(settings, place.datadir, place.environment),
+    )
     try:
         client = await engine.connect_patiently(settings.temporal, place.temporal, CATALOGUE, place.environment)
         ready = asyncio.Event()
@@ -108,7 +91,7 @@ async def run_worker(place: Place) -> None:
             worker.serve(
                 client,
                 store,
-                ports_of(settings, store, place.datadir, place.environment),
+                ports,
                 transport,
                 CATALOGUE,
                 settings.temporal.task_queue,
@@ -130,7 +113,13 @@ async def run_api(place: Place) -> None:
     store = open_store(settings, place.datadir, place.port, place.environment)
     client = await engine.connect(settings.temporal, place.temporal, CATALOGUE, place.environment, lazy=True)
     blobs = blobs_of(settings, store, place.datadir, place.environment)
-    app = create_app(control_of(store, settings, blobs), engine_status=lambda: engine_status(client))
+    treasury = client_of(settings, place.datadir, place.environment)
+
+    async def status() -> dict[str, Any]:
+        engine, money = await asyncio.gather(engine_status(client), treasury_status(treasury))
+        return engine | money
+
+    app = create_app(control_of(store, settings, blobs), engine_status=status)
     server = _Server(
         uvicorn.Config(
             app,
@@ -180,6 +169,18 @@ async def engine_status(client: Client) -> dict[str, Any]:
     return {"engine": "up", "engine_version": info.server_version}
 
 
+async def treasury_status(client: ExecutorClient | None) -> dict[str, Any]:
+    """Whether the executor answers, within a second, and pays."""
+    if client is None:
+        return {"treasury": "none"}
+    try:
+        async with asyncio.timeout(1):
+            told = await client.status()
+    except (TreasuryUnavailable, TimeoutError) as error:
+        return {"treasury": "down", "treasury_detail": str(error)[:200]}
+    return {"treasury": told["state"]} | ({"treasury_detail": told["why"]} if "why" in told else {})
+
+
 async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
     """Run everything under one supervisor until told to stop; the exit code."""
     place.datadir.check_space(MIN_FREE_MB)
@@ -188,15 +189,24 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
     with place.datadir.lock():
         embedded.check_port(place.port, "--port", settings.server.host)
         own_server = settings.temporal.address is None
+        on = chain.resolved(settings.chain)
+        own_chain = on.kind == "embedded"
+        if own_chain:
+            embedded.check_port(chain_port(on, place.port), "[chain] port")
         if own_server:
             embedded.check_port(place.temporal_port)
             await asyncio.gather(embedded.bootstrap(place.datadir), asyncio.to_thread(prepare, place, demo))
         else:
             await asyncio.to_thread(prepare, place, demo)
+        if own_chain:
+            await chain.bootstrap(
+                place.datadir, on.safe or await treasury_address(place.arguments(), place.environment)
+            )
         _, token_file = place.datadir.admin_token(place.environment)
         address = f"http://{settings.server.host}:{place.port}"
         place.datadir.write_runtime({"url": address, "temporal": place.temporal, "pid": os.getpid()})
-        waiting = {"worker", "api"} | ({"temporal"} if own_server else set())
+        children = _children(place, own_server, on)
+        waiting = {child.name for child in children}
 
         def told(status: Status) -> None:
             if status.state in (ChildState.DIED, ChildState.GIVEN_UP, ChildState.NOT_READY, ChildState.KILLED):
@@ -210,14 +220,17 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
                         say(f"administrator token in {token_file}")
                     say(f"ready {address}")
 
+        keeping = asyncio.create_task(chain.keep(place.datadir, chain_port(on, place.port))) if own_chain else None
         try:
-            return await Supervisor(_children(place, own_server), place.datadir.logs, told).run()
+            return await Supervisor(children, place.datadir.logs, told).run()
         finally:
+            if keeping is not None:
+                keeping.cancel()
             place.datadir.remove_runtime()
 
 
-def _children(place: Place, own_server: bool) -> list[Child]:
-    env = dict(place.environment)
+def _children(place: Place, own_server: bool, on: ChainSettings) -> list[Child]:
+    env = {name: value for name, value in place.environment.items() if name != PASSPHRASE}
     placet = [sys.executable, "-m", "placet.cli.main"]
     children = [
         Child(
@@ -249,7 +262,29 @@ def _children(place: Place, own_server: bool) -> list[Child]:
             niceness=BACKGROUND,
         )
         children.insert(0, temporal)
-    return children
+    return [*children, *_for_money(place, placet, on)]
+
+
+def _for_money(place: Place, placet: list[str], on: ChainSettings) -> list[Child]:
+    """The executor, unless it runs elsewhere, and its chain. The key's passphrase is for the executor alone."""
+    if on.kind == "none" or place.settings().executor.url is not None:
+        return []
+    executor = Child(
+        "executor",
+        [*placet, "executor", *place.arguments()],
+        dict(place.environment),
+        _listens(place.datadir.executor_socket()),
+        stop_order=3,
+        waits=False,
+        niceness=BACKGROUND,
+    )
+    if on.kind != "embedded":
+        return [executor]
+    port = chain_port(on, place.port)
+    anvil = Child(
+        "chain", chain.command(place.datadir, port), {}, lambda: chain.ready(port), 4, waits=False, niceness=BACKGROUND
+    )
+    return [anvil, executor]
 
 
 def _answers(host: str, port: int) -> Callable[[], Awaitable[None]]:
@@ -257,6 +292,20 @@ def _answers(host: str, port: int) -> Callable[[], Awaitable[None]]:
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1" if host in ("0.0.0.0", "::") else host, port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
+
+    return ready
+
+
+def _listens(path: Path) -> Callable[[], Awaitable[None]]:
+    async def ready() -> None:
+        while True:
+            try:
+                _, writer = await asyncio.open_unix_connection(path)
             except OSError:
                 await asyncio.sleep(0.05)
             else:
@@ -282,4 +331,4 @@ def _names_a_process(path: Path) -> bool:
     return True
 
 
-__all__ = ["Place", "SettingsError", "control_of", "engine_status", "prepare", "run_api", "run_worker", "up"]
+__all__ = ["SettingsError", "control_of", "engine_status", "prepare", "run_api", "run_worker", "up"]

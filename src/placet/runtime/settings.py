@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from placet.connectors.blobs.port import BlobSettings
+from placet.connectors.chain.port import ChainSettings
 from placet.connectors.extraction.docling_serve import DoclingServeSettings
 from placet.connectors.extraction.local import LocalExtractionSettings
 from placet.connectors.mail.smtp import SmtpSettings
@@ -17,6 +18,7 @@ from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Patience
 from placet.domain.model import Strict
 from placet.durable.workflow import Entry
+from placet.executor.settings import ExecutorSettings
 
 
 class SettingsError(Exception):
@@ -80,6 +82,8 @@ class Settings(Strict):
     documents: BlobSettings = BlobSettings()
     extraction: ExtractionSettings = ExtractionSettings()
     screening: ScreeningSettings = ScreeningSettings()
+    chain: ChainSettings = ChainSettings()
+    executor: ExecutorSettings = ExecutorSettings()
     calendar: BusinessCalendar = BusinessCalendar()
     patience: Patience = Patience()
     policy: dict[str, dict[str, Any]] = {}

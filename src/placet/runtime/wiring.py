@@ -25,6 +25,7 @@ from placet.connectors.scoring.rules import RuleScorer
 from placet.connectors.screening.local_list import LocalListScreener
 from placet.connectors.screening.port import Screener, ScreeningActivities
 from placet.connectors.screening.yente import YenteScreener
+from placet.connectors.treasury.port import NoTreasury, Treasury, TreasuryActivities
 from placet.connectors.works.port import Schedules, WorksActivities
 from placet.connectors.works.temporal import TemporalSchedules
 from placet.durable.records import Records
@@ -49,6 +50,7 @@ class Ports:
     scorer: Scorer
     screener: Screener
     schedules: Schedules
+    treasury: Treasury
 
 
 def embedded_ports(store: Store) -> Ports:
@@ -63,6 +65,7 @@ def embedded_ports(store: Store) -> Ports:
         scorer=RuleScorer(),
         screener=LocalListScreener(),
         schedules=TemporalSchedules(),
+        treasury=NoTreasury(),
     )
 
 
@@ -112,6 +115,7 @@ def activities(store: Store, ports: Ports) -> list[Callable[..., Any]]:
         MailActivities(ports.outbox),
         ScoringActivities(ports.scorer),
         ScreeningActivities(ports.screener),
+        TreasuryActivities(ports.treasury),
         WorksActivities(store, ports.schedules),
     )
     return [

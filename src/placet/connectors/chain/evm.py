@@ -1,0 +1,116 @@
+"""Any node that speaks Ethereum's JSON-RPC over HTTP. No words of a node are ever taken apart."""
+
+import itertools
+from typing import Any, Literal
+
+import httpx2
+
+from placet.connectors.chain.port import Block, Call, ChainRefused, ChainUnavailable, Fees, Log, Receipt
+
+TIMEOUT_SECONDS = 10.0
+MAX_ANSWER = 10_000_000
+BALANCE_OF = "70a08231"
+BLOCKS_LOOKED_AT = 5
+PERCENTILE = 50
+GWEI = 10**9
+
+
+class EvmNode:
+    """A node behind a URL, which may hold a secret and is never shown."""
+
+    def __init__(self, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._client = httpx2.AsyncClient(timeout=timeout_seconds)
+        self._url = url
+        self._numbers = itertools.count(1)
+
+    async def chain_id(self) -> int:
+        return _number(await self._ask("eth_chainId"))
+
+    async def head(self) -> Block:
+        return _block(await self._ask("eth_getBlockByNumber", "latest", False))
+
+    async def block(self, number: int) -> Block | None:
+        found = await self._ask("eth_getBlockByNumber", hex(number), False)
+        return None if found is None else _block(found)
+
+    async def next_nonce(self, account: str, at: int | Literal["latest", "pending"] = "latest") -> int:
+        return _number(await self._ask("eth_getTransactionCount", account, hex(at) if isinstance(at, int) else at))
+
+    async def balance(self, account: str, token: str | None = None) -> int:
+        if token is None:
+            return _number(await self._ask("eth_getBalance", account, "latest"))
+        return _number(await self.call(token, f"0x{BALANCE_OF}{account[2:].lower():0>64}"))
+
+    async def fees(self) -> Fees:
+        history = await self._ask("eth_feeHistory", hex(BLOCKS_LOOKED_AT), "latest", [PERCENTILE])
+        try:
+            base = _number(history["baseFeePerGas"][-1])
+            tips = [_number(each[0]) for each in history.get("reward") or [] if each]
+        except (KeyError, IndexError, TypeError) as error:
+            raise ChainUnavailable("The node's history of fees makes no sense.") from error
+        tip = max(*tips, GWEI) if tips else GWEI
+        # Room for six full blocks in a row, each of which raises the base fee by an eighth.
+        return Fees(most=2 * base + tip, tip=tip)
+
+    async def gas(self, sender: str, call: Call) -> int:
+        wanted = {"from": sender, "to": call.to, "value": hex(call.value), "data": call.data}
+        return _number(await self._ask("eth_estimateGas", wanted))
+
+    async def send(self, raw: str) -> None:
+        await self._ask("eth_sendRawTransaction", raw)
+
+    async def receipt(self, tx_hash: str) -> Receipt | None:
+        found = await self._ask("eth_getTransactionReceipt", tx_hash)
+        if found is None or found.get("blockNumber") is None:
+            return None
+        try:
+            return Receipt(
+                tx_hash=tx_hash,
+                block=Block(number=_number(found["blockNumber"]), hash=found["blockHash"]),
+                gas_used=_number(found["gasUsed"]),
+                ok=_number(found["status"]) == 1,
+                logs=tuple(
+                    Log(address=one["address"].lower(), topics=tuple(one["topics"]), data=one["data"])
+                    for one in found.get("logs", ())
+                ),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ChainUnavailable("The node's receipt makes no sense.") from error
+
+    async def knows(self, tx_hash: str) -> bool:
+        return await self._ask("eth_getTransactionByHash", tx_hash) is not None
+
+    async def call(self, to: str, data: str) -> str:
+        return str(await self._ask("eth_call", {"to": to, "data": data}, "latest"))
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _ask(self, method: str, *params: Any) -> Any:
+        question = {"jsonrpc": "2.0", "id": next(self._numbers), "method": method, "params": list(params)}
+        try:
+            answer = await self._client.post(self._url, json=question)
+            told = answer.json() if len(answer.content) <= MAX_ANSWER else None
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+            # The client's own words may hold the URL, and with it a key.
+            raise ChainUnavailable(f"The node does not answer ({type(error).__name__}).") from error
+        if not isinstance(told, dict) or ("result" not in told and not isinstance(told.get("error"), dict)):
+            raise ChainUnavailable(f"The node answered {answer.status_code}, without a result.")
+        if (refused := told.get("error")) is not None:
+            code = refused.get("code")
+            raise ChainRefused(code if isinstance(code, int) else 0, str(refused.get("message", ""))[:300])
+        return told["result"]
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value, 16)
+    except (TypeError, ValueError) as error:
+        raise ChainUnavailable("The node answered with something that is no number.") from error
+
+
+def _block(found: Any) -> Block:
+    try:
+        return Block(number=_number(found["number"]), hash=found["hash"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ChainUnavailable("The node's block makes no sense.") from error

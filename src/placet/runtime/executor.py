@@ -1,0 +1,94 @@
+"""The executor as a process of an installation, and how its worker reaches it."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Mapping
+
+from placet.connectors.chain.evm import EvmNode
+from placet.connectors.chain.port import ChainSettings
+from placet.connectors.treasury.executor_client import ExecutorClient
+from placet.connectors.treasury.port import NoTreasury, Treasury
+from placet.executor import keys, service
+from placet.executor.journal import Journal, JournalInUse
+from placet.executor.keys import KeyRefused, SigningKey
+from placet.executor.lit import LitKey
+from placet.runtime import chain
+from placet.runtime.datadir import DataDir
+from placet.runtime.settings import Settings, SettingsError, secret_of
+from placet.runtime.wiring import database_url
+from placet.store.engine import Store
+from placet.store.house import House
+
+log = logging.getLogger(__name__)
+
+
+def chain_port(settings: ChainSettings, port: int) -> int:
+    """Where the embedded chain listens."""
+    return settings.port or port + 2
+
+
+def signing_key(settings: Settings, datadir: DataDir, environment: Mapping[str, str]) -> SigningKey:
+    """The key of the settings; a local one is made at its first use."""
+    try:
+        if settings.executor.key == "lit":
+            if settings.executor.lit is None:
+                raise SettingsError('[executor] key = "lit" needs a table [executor.lit]')
+            return LitKey(settings.executor.lit, environment)
+        return keys.local_key(datadir.executor, environment)
+    except (KeyRefused, ValueError) as error:
+        raise SettingsError(f"[executor] {error}") from error
+    except ImportError as error:
+        raise SettingsError("The executor needs the extra `chain`: pip install 'placet[chain]'.") from error
+
+
+async def run_executor(datadir: DataDir, settings: Settings, port: int, environment: Mapping[str, str]) -> None:
+    """The executor process, until SIGTERM."""
+    on = chain.resolved(settings.chain)
+    if on.kind == "none":
+        raise SettingsError("There is no chain: install `anvil`, or set up [chain] in placet.toml.")
+    token = secret_of(environment, settings.executor.token_env) if settings.executor.token_env else None
+    if settings.executor.listen and token is None:
+        raise SettingsError("[executor] listen needs token_env, the environment variable that holds its token.")
+    key = await asyncio.to_thread(signing_key, settings, datadir, environment)
+    url = secret_of(environment, on.url_env) if on.url_env else f"http://127.0.0.1:{chain_port(on, port)}"
+    try:
+        journal = Journal(datadir.executor / "journal.db", on.chain_id, key.address)
+    except JournalInUse as error:
+        raise SettingsError(str(error)) from error
+    store = Store(database_url(settings, datadir, environment), House())
+    node = EvmNode(url)
+    try:
+        log.info("paying from %s on chain %s", on.safe or key.address, on.chain_id)
+        office = service.office_of(node, key, journal, on, settings.executor, store)
+        await service.serve(office, datadir.executor_socket(), settings.executor.listen, token)
+    finally:
+        await node.close()
+        store.close()
+        journal.close()
+
+
+def client_of(settings: Settings, datadir: DataDir, environment: Mapping[str, str]) -> ExecutorClient | None:
+    """The way to the executor; None where there is no chain."""
+    if chain.resolved(settings.chain).kind == "none" and settings.executor.url is None:
+        return None
+    token = secret_of(environment, settings.executor.token_env) if settings.executor.token_env else None
+    return ExecutorClient(datadir.executor_socket(), settings.executor.url, token)
+
+
+def treasury_of(settings: Settings, datadir: DataDir, environment: Mapping[str, str]) -> Treasury:
+    return client_of(settings, datadir, environment) or NoTreasury()
+
+
+async def treasury_address(arguments: list[str], environment: Mapping[str, str]) -> str:
+    """The address that the executor pays from, asked of a process of its own: no other holds the key."""
+    asked = await asyncio.create_subprocess_exec(
+        *[sys.executable, "-m", "placet.cli.main", "executor", *arguments, "address"],
+        env=dict(environment),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    told, problem = await asked.communicate()
+    if asked.returncode:
+        raise SettingsError(problem.decode(errors="replace").strip())
+    return told.decode().strip()
