@@ -70,7 +70,15 @@ def test_an_address_is_spelled_with_its_checksum_and_a_wrong_one_is_refused() ->
     known = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
     for spelled in (known, known.lower(), "0x" + known[2:].upper()):
         assert checksum(spelled) == known
-    for wrong in ("0x" + known[2:].swapcase(), known[:-1] + "D", known[:-1], known[2:], "0x" + "g" * 40, ""):
+    for wrong in (
+        "0x" + known[2:].swapcase(),
+        known[:-1] + "D",
+        known[:-1],
+        known[2:],
+        "0x" + "g" * 40,
+        "0x" + "0" * 40,
+        "",
+    ):
         with pytest.raises(BadAddress):
             checksum(wrong)
 
@@ -124,3 +132,13 @@ for check in (lambda: signatures.signer_of(intent, "0x" + "1" * 128 + "1b"), lam
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.count("placet[chain]")) == (0, 2), done.stderr
+
+
+def test_for_a_safe_its_own_transaction_is_what_is_signed() -> None:
+    safe = INTENT.model_copy(update={"safe_nonce": 3, "amount": "1"})
+    typed = signable(safe)
+    assert (typed["primaryType"], typed["message"]["nonce"]) == ("SafeTx", 3)
+    assert signer_of(safe, sign(typed)) == KEY.address
+    # Our own message for the same payment is another one, and so is the Safe's next transaction.
+    for other in (INTENT.model_copy(update={"amount": "1"}), safe.model_copy(update={"safe_nonce": 4})):
+        assert signer_of(safe, sign(signable(other))) != KEY.address

@@ -65,6 +65,8 @@ def checksum(address: str) -> str:
         raise CannotRecover(MISSING) from error
     if re.fullmatch(ADDRESS, address) is None:
         raise BadAddress("An address is 0x and 40 hex digits.")
+    if int(address, 16) == 0:
+        raise BadAddress("Nobody holds the zero address.")
     spelled = str(to_checksum_address(address))
     digits = address[2:]
     if address != spelled and digits not in (digits.lower(), digits.upper()):
