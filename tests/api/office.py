@@ -10,6 +10,8 @@ from pydantic import Field
 from placet.api.app import create_app, wire
 from placet.api.events import Streams
 from placet.api.service import EngineStatus
+from placet.catalogue.credentials.issuance import CredentialIssuance
+from placet.catalogue.credentials.revocation import CredentialRevocation
 from placet.catalogue.voting.deletion import DeletionProposal
 from placet.catalogue.voting.proposal import Proposal
 from placet.catalogue.voting.work import Work
@@ -123,7 +125,8 @@ class Office:
         self.tokens: dict[str, str] = {}
         self.engine: dict[str, Any] = {"engine": "up"}
         policies = {"order": {"review": "3d"}}
-        entries = tuple(entry_of(workflow) for workflow in (Ordering, Auditing, Proposal, DeletionProposal, Work))
+        voting, credentials = (Proposal, DeletionProposal, Work), (CredentialIssuance, CredentialRevocation)
+        entries = tuple(entry_of(workflow) for workflow in (Ordering, Auditing, *voting, *credentials))
         self.control = Control(store, entries, lambda entry: policies.get(entry.kind, {}))
         self.app = _app(self.control, self._status)
         self.http = httpx2.AsyncClient(

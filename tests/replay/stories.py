@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from catalogue import test_compliance_case as compliance
+from catalogue import test_credentials as credentials
 from catalogue import test_partner_approval as partners
 from catalogue import test_voting as voting
 from placet.store import course
@@ -100,10 +101,36 @@ async def carried_out(world: World) -> None:
     await world.ended(cancelled)
 
 
+async def issuances(world: World) -> None:
+    await credentials.staff(world)
+    for end in ("refuse", "silence", "cancel", "approve"):
+        case_id = await credentials.requested(world)
+        await world.task(case_id, "badge-approval")
+        if end == "cancel":
+            await world.steer(course.cancel, "cora", case_id)
+        elif end != "silence":
+            await world.answer("cora", case_id, "badge-approval", end, "because")
+        await world.ended(case_id)
+
+
+async def revocations(world: World) -> None:
+    await credentials.staff(world)
+    row = await credentials.issued(world)
+    world.started.clear()
+    for end in ("refuse", "silence", "approve"):
+        case_id = await credentials.revocation(world, row)
+        await world.task(case_id, "revocation-approval")
+        if end != "silence":
+            await world.answer("carl", case_id, "revocation-approval", end, "because")
+        await world.ended(case_id)
+
+
 STORIES: dict[str, Callable[[World], Awaitable[None]]] = {
     "partner-approval": partner_approvals,
     "compliance-case": compliance_cases,
     "proposal": proposals,
     "deletion-proposal": deletions,
     "proposal-work": carried_out,
+    "credential-issuance": issuances,
+    "credential-revocation": revocations,
 }

@@ -1,6 +1,8 @@
 """The table of contents: one line a workflow."""
 
 from placet.catalogue.compliance.case import ComplianceCase
+from placet.catalogue.credentials.issuance import CredentialIssuance
+from placet.catalogue.credentials.revocation import CredentialRevocation
 from placet.catalogue.partners.approval import PartnerApproval
 from placet.catalogue.voting.deletion import DeletionProposal
 from placet.catalogue.voting.proposal import Proposal
@@ -13,4 +15,6 @@ CATALOGUE: tuple[Entry, ...] = (
     entry_of(Proposal),
     entry_of(DeletionProposal),
     entry_of(Work),
+    entry_of(CredentialIssuance),
+    entry_of(CredentialRevocation),
 )

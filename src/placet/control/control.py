@@ -6,9 +6,11 @@ from typing import Any
 from placet.connectors.blobs.inspection import MOST_BYTES
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
-from placet.control import deletions
+from placet.connectors.credentials.port import ISSUANCE, REVOCATION
+from placet.control import badge_requests, deletions
 from placet.control.ballots import Ballots
 from placet.control.cases import Cases
+from placet.control.credentials import Credentials
 from placet.control.documents import Documents
 from placet.control.door import Door
 from placet.control.events import Events
@@ -51,7 +53,11 @@ class Control:
             policies,
             calendar or BusinessCalendar(),
             patience or Patience(),
-            {deletions.KIND: deletions.aimed},
+            {
+                deletions.KIND: deletions.aimed,
+                ISSUANCE: badge_requests.requested,
+                REVOCATION: badge_requests.revocable,
+            },
         )
         self.cases = Cases(self.door)
         self.tasks = Tasks(self.door)
@@ -65,4 +71,5 @@ class Control:
         self.votes = Votes(self.door)
         self.voting = Voting(self.door, self.workflows)
         self.faucet = Faucet(self.door)
+        self.credentials = Credentials(self.door)
         self.pulse = Pulse(self.door)

@@ -267,7 +267,7 @@ def _children(place: Place, own_server: bool, on: ChainSettings) -> list[Child]:
 
 def _for_money(place: Place, placet: list[str], on: ChainSettings) -> list[Child]:
     """The executor, unless it runs elsewhere, and its chain. The key's passphrase is for the executor alone."""
-    if on.kind == "none" or place.settings().executor.url is not None:
+    if place.settings().executor.url is not None:
         return []
     executor = Child(
         "executor",

@@ -4,6 +4,10 @@ import sqlalchemy as sa
 
 from placet.store.columns import counter, json, where
 from placet.store.columns import metadata as metadata
+from placet.store.credential_tables import badge as badge
+from placet.store.credential_tables import credential as credential
+from placet.store.credential_tables import credential_key as credential_key
+from placet.store.credential_tables import credential_status as credential_status
 from placet.store.instant import EPOCH as EPOCH
 from placet.store.instant import Instant as Instant
 from placet.store.voting_tables import budget as budget
