@@ -1,4 +1,4 @@
-"""A payment from the treasury at its doors: every wrong request and every wrong signature, refused before money moves."""
+"""A payment at its doors: every wrong request and every wrong signature is refused before money moves."""
 
 from typing import Any
 
