@@ -33,6 +33,7 @@ record: .venv/ready ## Record new workflow histories for the replay test
 docs: .venv/ready ## Generate the reference pages from the code
 	$(BIN)/python -m placet.runtime.reference docs/reference
 	$(BIN)/python tests/docs/rules_of_voting.py
+	$(BIN)/python tests/docs/access_matrix.py
 
 proof-crash: .venv/ready ## Kill parts, KILLS times (500), on DATABASE (both), by SEED; RUN=folder goes on with a run
 	env -u KILLS -u RUN DATABASE=sqlite $(BIN)/python -m pytest tests/proof/test_checker.py tests/proof/test_runs.py -q
