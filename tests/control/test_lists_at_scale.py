@@ -3,16 +3,17 @@
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from placet.control.cases import CaseFilter
+from placet.control import cursor
 from placet.control.control import Control
 from placet.control.events import Place
+from placet.control.listing import CaseFilter
 from placet.control.sent import Paging
 from placet.domain.people import Grant, Person
 from placet.domain.task import APPROVE, REFUSE, Seats, TaskRules
@@ -23,9 +24,11 @@ from placet.store.house import House
 
 MANY, SCOPES = 2000, 20
 LAST = f"case-{MANY - 1}"
+MIDDLE = cursor.encode(cursor.micros(datetime(2026, 1, 1, tzinfo=UTC)), "case-1")
 GROWS = ("candidate", "case_party", "case_", "decision", "audit", "act", "exclusion", "claim", "role_grant")
-WALKED = "ix_case__opened_at_id", "ix_audit_txid_id"
+WALKED = "ix_case__opened_at", "ix_audit_txid_id"
 """The newest of these are found from the end; everything else that grows must be looked up."""
+SUBQUERY = re.compile(r"SCAN (anon_\d+|CONSTANT ROW)")
 SCAN = re.compile(rf"SCAN ({'|'.join(GROWS)})\b(?! USING (COVERING )?INDEX ({'|'.join(WALKED)}))")
 
 
@@ -61,11 +64,15 @@ def _fill(tx: Tx) -> None:
     asked: list[dict[str, Any]] = [
         {"decision_id": f"case-{n}.review.1", "case_id": f"case-{n}", "via": "asked", "live": n % 10 == 0}
         | {"person_id": person, "role": role, "scope": f"s{n % SCOPES}" if role else None}
+        | {"case_opened_at": at + timedelta(seconds=n)}
         for n in numbers
         for person, role in ((None, "officer"), (f"p{n % 99}", None))
     ]
     tx.conn.execute(t.candidate.insert(), asked)
-    parties = [{"case_id": f"case-{n}", "person_id": f"p{n % 99}", "why": "requester"} for n in numbers]
+    parties = [
+        {"case_id": f"case-{n}", "person_id": f"p{n % 99}", "why": "requester", "opened_at": at + timedelta(seconds=n)}
+        for n in numbers
+    ]
     tx.conn.execute(t.case_party.insert(), parties)
     line = {"seq": 1, "at": at, "actor": "p", "action": "case.opened", "detail": {}, "prev": "", "hash": ""}
     tx.conn.execute(t.audit.insert(), [line | {"chain": f"case-{n}", "case_id": f"case-{n}"} for n in numbers])
@@ -74,6 +81,7 @@ def _fill(tx: Tx) -> None:
 
 
 PEOPLE = {
+    "root": (Grant(role="admin"),),
     "p7": (),
     "olga": (Grant(role="officer", scope="s7"),),
     "chief": (Grant(role="officer"),),
@@ -82,6 +90,13 @@ PEOPLE = {
 LOOKS: dict[str, Callable[[Control, Person], Awaitable[Any]]] = {
     "the list of cases": lambda control, who: control.cases.listed(who, CaseFilter()),
     "the cases of a kind": lambda control, who: control.cases.listed(who, CaseFilter(kind="k")),
+    "what is open": lambda control, who: control.cases.listed(who, CaseFilter(state="open")),
+    "what is of a kind and open": lambda control, who: control.cases.listed(who, CaseFilter(kind="k", state="open")),
+    "what is of a scope": lambda control, who: control.cases.listed(who, CaseFilter(scope="s7")),
+    "what is of a scope and a kind": lambda control, who: control.cases.listed(who, CaseFilter(scope="s7", kind="k")),
+    "what is found by its title": lambda control, who: control.cases.listed(who, CaseFilter(q="t")),
+    "what is found nowhere": lambda control, who: control.cases.listed(who, CaseFilter(q="nowhere")),
+    "the second page": lambda control, who: control.cases.listed(who, CaseFilter(cursor=MIDDLE)),
     "the inbox": lambda control, who: control.tasks.mine(who, Paging()),
     "the log as it grows": lambda control, who: control.events.after(who, Place(0, MANY - 5)),
     "a case": lambda control, who: control.cases.events(who, LAST, Paging()),

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, Response
 
 from placet.api.callers import Caller, Doors, Key, answered
 from placet.api.errors import DOCUMENTED
-from placet.control.cases import CaseFilter
+from placet.control.listing import CaseFilter
 from placet.control.sent import Because, Paging
 from placet.control.views import CaseLine, CaseView, EventView, Page
 

@@ -1,15 +1,16 @@
 """Cases: the list, one case, its audit lines, and the acts that steer a whole case."""
 
 from collections.abc import Callable
-from typing import Literal
+from functools import partial
 
 import sqlalchemy as sa
-from pydantic import Field
 
-from placet.control import cursor, reading
+from placet.control import counting, cursor, reading
+from placet.control.counting import CountsView
 from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, found, not_found, uncounted
-from placet.control.sent import Because, OneLine, Paging
+from placet.control.listing import CaseFilter, Narrowing, newest, place_of
+from placet.control.sent import Because, Paging
 from placet.control.views import CaseLine, CaseView, EventView, Page, StepLine
 from placet.control.waiting import decision_line, others, waiting_in
 from placet.domain.access import Action, permitted
@@ -17,20 +18,9 @@ from placet.domain.people import Person
 from placet.store import course
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted
-from placet.store.cases import CaseState
 from placet.store.engine import Tx
-from placet.store.sight import visible_cases
 
 Steering = Callable[[Tx, Person, str, str], Counted | NotCounted]
-
-
-class CaseFilter(Paging):
-    """Which cases: of a kind, a state (or all `open` or `closed` ones), a scope, with `q` in the title."""
-
-    kind: OneLine | None = Field(default=None, max_length=100)
-    state: CaseState | Literal["open", "closed"] | None = None
-    scope: OneLine | None = Field(default=None, max_length=64)
-    q: OneLine | None = Field(default=None, max_length=200)
 
 
 class Cases:
@@ -39,37 +29,11 @@ class Cases:
 
     async def listed(self, person: Person, which: CaseFilter) -> Page[CaseLine]:
         """What this person may see, newest first."""
-        c = t.case.c
-        query = sa.select(t.case).where(visible_cases(person)).order_by(c.opened_at.desc(), c.id.desc())
-        if which.kind is not None:
-            query = query.where(c.kind == which.kind)
-        if which.scope is not None:
-            query = query.where(c.scope == which.scope)
-        if which.state in ("open", "closed"):
-            query = query.where(c.is_open if which.state == "open" else ~c.is_open)
-        elif which.state is not None:
-            query = query.where(c.state == which.state)
-        if which.q:
-            query = query.where(c.title.icontains(which.q, autoescape=True))
-        if which.cursor is not None:
-            at, last = cursor.decode(which.cursor, int, str)
-            query = query.where(
-                sa.tuple_(c.opened_at, c.id)
-                < sa.tuple_(sa.literal(cursor.moment(at), c.opened_at.type), sa.literal(last))
-            )
+        return await self._door.read_settled(partial(page, person, which))
 
-        def look(tx: Tx, check: reading.Check) -> Page[CaseLine]:
-            rows = tx.conn.execute(query.limit(which.limit + 1)).mappings().all()
-            shown = rows[: which.limit]
-            ids = [row["id"] for row in shown if row["is_open"]]
-            check(tx, ids)
-            waiting = waiting_in(tx, ids)
-            lines = [reading.case_line(row, waiting.get(row["id"], ()), tx.now) for row in shown]
-            more = len(rows) > which.limit
-            following = cursor.encode(cursor.micros(shown[-1]["opened_at"]), shown[-1]["id"]) if more else None
-            return Page(items=lines, next_cursor=following)
-
-        return await self._door.read_settled(look)
+    async def counts(self, person: Person, which: Narrowing) -> CountsView:
+        """How many cases this person may see, by kind and state."""
+        return await self._door.read(lambda tx: counting.cases(tx, person, which))
 
     async def get(self, person: Person, case_id: str) -> CaseView:
         def look(tx: Tx, check: reading.Check) -> CaseView | None:
@@ -149,6 +113,22 @@ class Cases:
             return Done(reading.case_line(changed, waiting.get(case_id, ()), tx.now).model_dump(mode="json"))
 
         return await self._door.act(person, attempt, act, once)
+
+
+def page(person: Person, which: CaseFilter, tx: Tx, check: reading.Check) -> Page[CaseLine]:
+    """One page of the cases that this person may see."""
+    found = newest(tx, person, which, place_of(which), which.limit + 1)
+    ids = [case_id for _, case_id in found[: which.limit]]
+    rows = reading.cases(tx, ids)
+    still = [case_id for case_id in ids if rows[case_id]["is_open"]]
+    check(tx, still)
+    waiting = waiting_in(tx, still)
+    lines = [reading.case_line(rows[case_id], waiting.get(case_id, ()), tx.now) for case_id in ids]
+    following = None
+    if len(found) > which.limit:
+        at, last = found[which.limit - 1]
+        following = cursor.encode(cursor.micros(at), last)
+    return Page(items=lines, next_cursor=following)
 
 
 def _texts(tx: Tx, chain: str, lines: list[int]) -> dict[int, dict[str, str]]:

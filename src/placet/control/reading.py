@@ -55,6 +55,18 @@ def seen_case(tx: Tx, person: Person, case_id: str) -> Mapping[Any, Any] | None:
     return tx.conn.execute(query).mappings().one_or_none()
 
 
+_FACTS = [column for column in t.case.c if column.name not in ("opening", "past_runs")]
+
+
+def cases(tx: Tx, ids: Iterable[str]) -> dict[str, Mapping[Any, Any]]:
+    """What lists tell of these cases: their rows, without what they were opened with."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    found = tx.conn.execute(sa.select(*_FACTS).where(t.case.c.id.in_(wanted))).mappings()
+    return {row["id"]: row for row in found}
+
+
 class Waits(Protocol):
     """A decision that a case waits for while it is open."""
 

@@ -9,6 +9,7 @@ from placet.control.errors import Problem
 from placet.control.views import Vitals
 from placet.store import outbox
 from placet.store import tables as t
+from placet.store.cases import OPEN_STATES
 from placet.store.engine import StoreUnavailable, Tx
 
 PATIENCE_SECONDS = 5
@@ -36,5 +37,5 @@ def _touch(tx: Tx) -> None:
 
 
 def _figures(tx: Tx) -> Vitals:
-    still = sa.select(sa.func.count()).select_from(t.case).where(t.case.c.is_open)
+    still = sa.select(sa.func.count()).select_from(t.case).where(t.case.c.state.in_(OPEN_STATES))
     return Vitals(outbox_waiting=outbox.waiting(tx), cases_open=int(tx.conn.execute(still).scalar_one()))

@@ -154,6 +154,7 @@ def add_candidates(decision: LockedTask, to: Iterable[Audience], via: str) -> No
             "via": via,
             "due_at": decision.row["due_at"],
             "live": True,
+            "case_opened_at": case["opened_at"],
         }
         match who:
             case Role():
