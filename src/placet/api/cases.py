@@ -3,11 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from placet.api.callers import Caller, Doors, Key, answered
 from placet.api.errors import DOCUMENTED
-from placet.control.listing import CaseFilter
+from placet.api.sheets import CSV, SHEET, attached
+from placet.control.counting import CountsView
+from placet.control.csv_export import CaseExport
+from placet.control.listing import CaseFilter, Narrowing
 from placet.control.sent import Because, Paging
 from placet.control.views import CaseLine, CaseView, EventView, Page
 
@@ -21,6 +24,18 @@ NO_REASON = Because()
 async def list_cases(control: Doors, caller: Caller, which: Annotated[CaseFilter, Query()]) -> Page[CaseLine]:
     """Newest first."""
     return await control.cases.listed(caller, which)
+
+
+@router.get("/counts")
+async def count_cases(control: Doors, caller: Caller, which: Annotated[Narrowing, Query()]) -> CountsView:
+    """How many cases I may see, by kind and state."""
+    return await control.cases.counts(caller, which)
+
+
+@router.get("/export.csv", response_class=StreamingResponse, responses=SHEET)
+async def export_cases(control: Doors, caller: Caller, which: Annotated[CaseExport, Query()]) -> StreamingResponse:
+    """The cases that I may see as a table, newest first; no cell of it is taken for a formula."""
+    return StreamingResponse(await control.csv.cases(caller, which), media_type=CSV, headers=attached("cases"))
 
 
 @router.get("/{case_id}")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from placet import __version__
-from placet.cli import cases, documents, people, proof, serving, tasks, voting
+from placet.cli import cases, documents, overview, people, proof, serving, tasks, voting
 from placet.cli.door import DEFAULT_DATA, Door
 
 EPILOG = """\b
@@ -72,6 +72,7 @@ for command in (
     serving.demo,
     cases.workflows,
     cases.case,
+    overview.overview,
     tasks.task,
     documents.document,
     voting.proposals,

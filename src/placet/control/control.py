@@ -7,14 +7,17 @@ from placet.connectors.blobs.inspection import MOST_BYTES
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
 from placet.control import deletions
+from placet.control.administration import Administration
 from placet.control.ballots import Ballots
 from placet.control.cases import Cases
+from placet.control.csv_export import CsvExport
 from placet.control.documents import Documents
 from placet.control.door import Door
 from placet.control.events import Events
 from placet.control.faucet import Faucet
 from placet.control.links import Links
 from placet.control.messages import Messages
+from placet.control.overview import Overview
 from placet.control.people import People
 from placet.control.tasks import Tasks
 from placet.control.vitals import Pulse
@@ -61,4 +64,7 @@ class Control:
         self.votes = Votes(self.door)
         self.voting = Voting(self.door, self.workflows)
         self.faucet = Faucet(self.door)
+        self.overview = Overview(self.door)
+        self.csv = CsvExport(self.door, self.overview)
+        self.administration = Administration(self.door, self.workflows.policies)
         self.pulse = Pulse(self.door)

@@ -41,7 +41,7 @@ def cases(tx: Tx, person: Person, which: Narrowing) -> CountsView:
         scopes = scopes_seen(person)
         counted = _counted(tx, _k.scope.in_(scopes), *told) if scopes else Counter()
         counted += _counted(tx, _k.id.in_(own(person, MOST_OWN)), ~_k.scope.in_(scopes), *told)
-        complete = not _more_than(tx, person, MOST_OWN)
+        complete = not is_cut(tx, person, MOST_OWN)
     lines = [CountLine(kind=kind, state=state, cases=number) for (kind, state), number in sorted(counted.items())]
     return CountsView(items=lines, total=sum(counted.values()), complete=complete)
 
@@ -56,7 +56,8 @@ def own(person: Person, most: int) -> sa.CompoundSelect[Any]:
     return sa.union(*parts or [sa.select(sa.null().label("case_id")).where(sa.false())])
 
 
-def _more_than(tx: Tx, person: Person, most: int) -> bool:
+def is_cut(tx: Tx, person: Person, most: int) -> bool:
+    """Whether somebody sees more single cases for one reason than so many."""
     for way in ways(person):
         if not way.is_case:
             beyond = sa.select(way.case_id).where(way.where).order_by(way.opened_at.desc()).offset(most).limit(1)

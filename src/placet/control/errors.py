@@ -53,6 +53,7 @@ CODES: dict[str, tuple[Kind, str]] = {
     "round-over": (Kind.CONFLICT, "Round over"),
     "too-many-documents": (Kind.CONFLICT, "Too many documents"),
     "insufficient-funds": (Kind.CONFLICT, "Not enough funds"),
+    "mail-not-failed": (Kind.CONFLICT, "Nothing to send again"),
     "target-gone": (Kind.CONFLICT, "Already gone"),
     "deletion-pending": (Kind.CONFLICT, "Deletion already proposed"),
     "person-exists": (Kind.CONFLICT, "Id taken"),

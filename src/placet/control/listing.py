@@ -19,6 +19,21 @@ from placet.store.sight import Way, sees_all, sees_case, ways
 
 Place = tuple[datetime, str]
 
+AnyState = Literal[
+    "open",
+    "closed",
+    "starting",
+    "running",
+    "waiting",
+    "needs-attention",
+    "compensating",
+    "completed",
+    "refused",
+    "cancelled",
+    "failed",
+]
+"""A state of a case, or what several have in common."""
+
 FEW = 1000
 """So many cases are looked through one by one; of more, some are soon found."""
 
@@ -32,7 +47,7 @@ class Narrowing(Sent):
     beginning of the id, opened from a moment on and before another."""
 
     kind: OneLine | None = Field(default=None, max_length=100)
-    state: CaseState | Literal["open", "closed"] | None = None
+    state: AnyState | None = None
     scope: OneLine | None = Field(default=None, max_length=64)
     q: OneLine | None = Field(default=None, max_length=200)
     opened_from: AwareDatetime | None = None

@@ -77,6 +77,10 @@ class Workflows:
             policy=self._policies(entry),
         )
 
+    def policies(self) -> dict[str, dict[str, Any]]:
+        """What a case that opens now is frozen with, by kind."""
+        return {kind: self._policies(entry) for kind, entry in self._entries.items()}
+
     async def start(
         self, person: Person, kind: str, given: Start, once: Once | None = None, answer: Answer | None = None
     ) -> Done:

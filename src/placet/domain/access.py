@@ -25,6 +25,7 @@ class Action(StrEnum):
     DEPOSIT = "deposit"
     READ_FAUCET = "read-faucet"
     READ_LEDGER = "read-ledger"
+    OPERATE = "operate"
 
 
 RIGHTS: dict[Action, tuple[str, ...]] = {
@@ -37,6 +38,7 @@ RIGHTS: dict[Action, tuple[str, ...]] = {
     Action.DEPOSIT: (ADMIN,),
     Action.READ_FAUCET: (COORDINATOR, COUNCIL, ADMIN),
     Action.READ_LEDGER: (COUNCIL, ADMIN),
+    Action.OPERATE: (ADMIN,),
 }
 """The roles that carry each right, in the scope of the thing acted on; starting is decided by the workflow."""
 
