@@ -19,6 +19,7 @@ from placet.control.links import Links
 from placet.control.messages import Messages
 from placet.control.overview import Overview
 from placet.control.people import People
+from placet.control.process import Processes
 from placet.control.tasks import Tasks
 from placet.control.vitals import Pulse
 from placet.control.votes import Votes
@@ -64,6 +65,7 @@ class Control:
         self.votes = Votes(self.door)
         self.voting = Voting(self.door, self.workflows)
         self.faucet = Faucet(self.door)
+        self.processes = Processes(self.door, catalogue)
         self.overview = Overview(self.door)
         self.csv = CsvExport(self.door, self.overview)
         self.administration = Administration(self.door, self.workflows.policies)

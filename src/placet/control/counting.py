@@ -33,7 +33,7 @@ class CountsView(View):
 
 
 def cases(tx: Tx, person: Person, which: Narrowing) -> CountsView:
-    told = [*fits(which), *in_time(which, _k.opened_at)]
+    told = [*fits(tx, which), *in_time(which, _k.opened_at)]
     complete = True
     if sees_all(person):
         counted = _counted(tx, *told)

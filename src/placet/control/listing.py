@@ -34,7 +34,7 @@ AnyState = Literal[
 ]
 """A state of a case, or what several have in common."""
 
-FEW = 1000
+FEW = 500
 """So many cases are looked through one by one; of more, some are soon found."""
 
 CLOSED_STATES = tuple(state for state in CaseState if state not in OPEN_STATES)
@@ -92,12 +92,12 @@ def newest(tx: Tx, person: Person, which: Narrowing, before: Place | None, most:
     return sorted(((at, case_id) for case_id, at in merged(tx, branches)), reverse=True)[:most]
 
 
-def fits(which: Narrowing) -> list[sa.ColumnElement[bool]]:
+def fits(tx: Tx, which: Narrowing) -> list[sa.ColumnElement[bool]]:
     """The conditions on `case_`, without those of time."""
     told = [column == value for column, value in ((_k.kind, which.kind), (_k.scope, which.scope)) if value is not None]
     if which.states is not None:
         told.append(_k.state.in_(which.states))
-    return [*told, _has(which.q)] if which.q else told
+    return [*told, _has(tx, which.q)] if which.q else told
 
 
 def in_time(which: Narrowing, opened_at: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
@@ -115,32 +115,32 @@ Branch = tuple[sa.Select[Any], sa.ColumnElement[Any], sa.ColumnElement[Any]]
 def _branches(tx: Tx, person: Person, which: Narrowing, before: Place | None) -> Iterator[Branch]:
     """The cases as parts, each in the order of one index; a case may be in several."""
     if sees_all(person):
-        yield from _of_cases(which, before)
-    elif which.is_narrow and _are_few(tx, which):
-        for query, opened_at, case_id in _of_cases(which, before):
-            yield query.where(sees_case(person)), opened_at, case_id
+        yield from _of_cases(tx, which, before)
+    elif which.is_narrow and (few := _few(tx, which)) is not None:
+        looked_at = sa.select(_k.id, _k.opened_at).where(_k.id.in_(few), sees_case(person))
+        yield _behind(looked_at, before, _k.opened_at, _k.id), _k.opened_at, _k.id
     else:
         for way in ways(person):
             if way.is_case:
-                for query, opened_at, case_id in _of_cases(which, before):
+                for query, opened_at, case_id in _of_cases(tx, which, before):
                     yield query.where(way.where), opened_at, case_id
             else:
-                yield _of_way(way, which, before)
+                yield _of_way(tx, way, which, before)
 
 
-def _of_cases(which: Narrowing, before: Place | None) -> Iterator[Branch]:
+def _of_cases(tx: Tx, which: Narrowing, before: Place | None) -> Iterator[Branch]:
     """From `case_` itself. Only with a state has each choice of kind and scope an index in this order."""
-    told = fits(which.model_copy(update={"state": None}))
+    told = fits(tx, which.model_copy(update={"state": None}))
     states = which.states or (tuple(CaseState) if which.kind is not None else None)
     for own in [_k.state == state for state in states] if states else [sa.true()]:
         query = sa.select(_k.id, _k.opened_at).where(*told, own, *in_time(which, _k.opened_at))
         yield _behind(query, before, _k.opened_at, _k.id), _k.opened_at, _k.id
 
 
-def _of_way(way: Way, which: Narrowing, before: Place | None) -> Branch:
+def _of_way(tx: Tx, way: Way, which: Narrowing, before: Place | None) -> Branch:
     query = sa.select(way.case_id, way.opened_at).distinct().where(way.where, *in_time(which, way.opened_at))
     if which.is_narrow:
-        query = query.join(t.case, _k.id == way.case_id).where(*fits(which))
+        query = query.join(t.case, _k.id == way.case_id).where(*fits(tx, which))
     return _behind(query, before, way.opened_at, way.case_id), way.opened_at, way.case_id
 
 
@@ -153,19 +153,20 @@ def _behind(
     return query.where(sa.tuple_(opened_at, case_id) < place)
 
 
-def _are_few(tx: Tx, which: Narrowing) -> bool:
-    """Whether so few cases fit that each can be looked at, whoever may see them."""
-    branches = [query.limit(FEW + 1) for query, _, _ in _of_cases(which, None)]
-    left = FEW
-    for branch in branches:
-        left -= tx.conn.execute(sa.select(sa.func.count()).select_from(branch.subquery())).scalar_one()
-        if left < 0:
-            return False
-    return True
+def _few(tx: Tx, which: Narrowing) -> list[str] | None:
+    """The cases that fit, whoever may see them, if they are so few that each can be looked at."""
+    found: list[str] = []
+    for query, _, _ in _of_cases(tx, which, None):
+        found += (row[0] for row in tx.conn.execute(query.limit(FEW + 1 - len(found))))
+        if len(found) > FEW:
+            return None
+    return found
 
 
-def _has(text: str) -> sa.ColumnElement[bool]:
-    return _k.title.icontains(text, autoescape=True) | _k.id.startswith(text, autoescape=True)
+def _has(tx: Tx, text: str) -> sa.ColumnElement[bool]:
+    # LIKE of SQLite takes large and small letters for the same by itself, and much faster than with lower().
+    held = _k.title.icontains if tx.on_postgres else _k.title.contains
+    return held(text, autoescape=True) | _k.id.startswith(text, autoescape=True)
 
 
 def _moment(at: datetime, like: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
