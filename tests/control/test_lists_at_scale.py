@@ -1,7 +1,7 @@
 """What people look at is found by indexes, however much there has been: the plans of SQLite, with many rows there."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,8 +12,10 @@ from sqlalchemy.engine import Connection
 
 from placet.control import cursor
 from placet.control.control import Control
+from placet.control.csv_export import CaseExport
 from placet.control.events import Place
-from placet.control.listing import CaseFilter
+from placet.control.listing import CaseFilter, Narrowing
+from placet.control.overview_views import Period
 from placet.control.sent import Paging
 from placet.domain.people import Grant, Person
 from placet.domain.task import APPROVE, REFUSE, Seats, TaskRules
@@ -26,8 +28,9 @@ MANY, SCOPES = 2000, 20
 LAST = f"case-{MANY - 1}"
 MIDDLE = cursor.encode(cursor.micros(datetime(2026, 1, 1, tzinfo=UTC)), "case-1")
 GROWS = ("candidate", "case_party", "case_", "decision", "audit", "act", "exclusion", "claim", "role_grant")
-WALKED = "ix_case__opened_at", "ix_audit_txid_id"
-"""The newest of these are found from the end; everything else that grows must be looked up."""
+WALKED = "ix_case__opened_at", "ix_audit_txid_id", "ix_decision_rung", "ix_case__kind_state_opened_at"
+"""The newest of these are found from the end, the few that were escalated have an index of their own, and counts of all
+cases read one that holds nothing else; everything else that grows must be looked up."""
 SUBQUERY = re.compile(r"SCAN (anon_\d+|CONSTANT ROW)")
 SCAN = re.compile(rf"SCAN ({'|'.join(GROWS)})\b(?! USING (COVERING )?INDEX ({'|'.join(WALKED)}))")
 
@@ -99,8 +102,19 @@ LOOKS: dict[str, Callable[[Control, Person], Awaitable[Any]]] = {
     "the second page": lambda control, who: control.cases.listed(who, CaseFilter(cursor=MIDDLE)),
     "the inbox": lambda control, who: control.tasks.mine(who, Paging()),
     "the log as it grows": lambda control, who: control.events.after(who, Place(0, MANY - 5)),
+    "how many there are": lambda control, who: control.cases.counts(who, Narrowing()),
+    "how many of a scope": lambda control, who: control.cases.counts(who, Narrowing(scope="s7")),
+    "how many are found": lambda control, who: control.cases.counts(who, Narrowing(q="nowhere")),
+    "the overview": lambda control, who: control.overview.show(who, Period()),
+    "the overview of a year": lambda control, who: control.overview.show(who, Period(days=366, by="week")),
+    "a table of cases": lambda control, who: first_of(control.csv.cases(who, CaseExport(state="open"))),
+    "the figures that are watched": lambda control, who: control.pulse.figures(),
     "a case": lambda control, who: control.cases.events(who, LAST, Paging()),
 }
+
+
+async def first_of(export: Awaitable[AsyncIterator[bytes]]) -> bytes:
+    return b"".join([piece async for piece in await export])
 
 
 @contextmanager
@@ -144,3 +158,44 @@ async def test_the_log_is_followed_from_its_place_and_not_from_its_beginning(sto
         lines, _ = await control.events.after(chief, Place(0, MANY - 5))
     assert [line.case_id for line in lines] == [f"case-{number}" for number in range(MANY - 5, MANY)]
     assert any("audit USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("look", "who", "index"),
+    [
+        ("the inbox", "olga", "candidate USING INDEX ix_candidate_role_scope_due_at (role=? AND scope=? AND due_at"),
+        ("the inbox", "chief", "candidate USING INDEX ix_candidate_role_due_at (role=? AND due_at"),
+        ("the inbox", "p7", "candidate USING INDEX ix_candidate_person_id_due_at (person_id=? AND due_at"),
+        ("the list of cases", "olga", "candidate USING COVERING INDEX ix_candidate_role_scope_case_opened_at"),
+        ("the list of cases", "p7", "case_party USING COVERING INDEX ix_case_party_person_id_opened_at"),
+        ("the list of cases", "cora", "case_ USING COVERING INDEX ix_case__scope_opened_at (scope=?)"),
+        ("what is open", "root", "case_ USING COVERING INDEX ix_case__state_opened_at (state=?)"),
+        ("what is of a kind and open", "root", "ix_case__kind_state_opened_at (kind=? AND state=?)"),
+        (
+            "what is of a scope and a kind",
+            "root",
+            "ix_case__scope_kind_state_opened_at (scope=? AND kind=? AND state=?)",
+        ),
+        ("the overview", "root", "decision USING INDEX ix_decision_form_closed_at (form=? AND closed_at>?)"),
+        ("the overview", "cora", "ix_decision_scope_form_closed_at (scope=? AND form=? AND closed_at>?)"),
+    ],
+)
+async def test_each_list_walks_along_the_index_of_its_order(store: Store, look: str, who: str, index: str) -> None:
+    person = await store.read(lambda tx: people.find(tx, who))
+    assert person is not None
+    with plans(store) as told:
+        await LOOKS[look](Control(store, (), policies=lambda entry: {}), person)
+    assert any(index in line for line in told), told
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("look", ["the list of cases", "the inbox", "the second page"])
+async def test_no_list_is_sorted_by_the_database(store: Store, look: str, who: str) -> None:
+    """Sorting reads everything before it gives the first row; facts about the rows of a page may be sorted."""
+    person = await store.read(lambda tx: people.find(tx, who))
+    assert person is not None
+    with plans(store) as told:
+        await LOOKS[look](Control(store, (), policies=lambda entry: {}), person)
+    sorts = [number for number, line in enumerate(told) if line.startswith("USE TEMP B-TREE")]
+    of_pages = "decision USING INDEX sqlite_autoindex", "ix_candidate_decision_id", "claim USING", "person USING"
+    assert all(any(part in " ".join(told[max(0, at - 3) : at]) for part in of_pages) for at in sorts), told

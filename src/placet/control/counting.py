@@ -40,7 +40,8 @@ def cases(tx: Tx, person: Person, which: Narrowing) -> CountsView:
     else:
         scopes = scopes_seen(person)
         counted = _counted(tx, _k.scope.in_(scopes), *told) if scopes else Counter()
-        counted += _counted(tx, _k.id.in_(own(person, MOST_OWN)), ~_k.scope.in_(scopes), *told)
+        beside = (_k.scope.not_in(scopes),) if scopes else ()
+        counted += _counted(tx, _k.id.in_(own(person, MOST_OWN)), *beside, *told)
         complete = not is_cut(tx, person, MOST_OWN)
     lines = [CountLine(kind=kind, state=state, cases=number) for (kind, state), number in sorted(counted.items())]
     return CountsView(items=lines, total=sum(counted.values()), complete=complete)

@@ -22,8 +22,8 @@ from placet.store.engine import Tx
 from placet.store.instant import EPOCH
 from placet.store.tasks import LockedTask
 
-NEWEST = 2000
-"""So many decisions of each form tell how long people take."""
+NEWEST, LEAST = 1000, 100
+"""So many decisions of each form tell how long people take; at least so many of each scope."""
 
 MOST_STEPS, MOST_BALLOTS, MOST_OVERDUE = 40, 50, 50
 DAY_US = 24 * 60 * 60 * 1_000_000
@@ -44,7 +44,7 @@ def throughput(tx: Tx, part: Part, since: datetime, by: Literal["day", "week"]) 
     found: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0, 0])
     for place, moment in enumerate((_k.opened_at, _k.closed_at)):
         day = _day(tx, moment).label("day")
-        for piece in part.pieces(_k.id, _k.scope):
+        for piece in part.pieces_in_time(_k.id, _k.scope):
             query = sa.select(day, _k.kind, sa.func.count()).where(moment >= since, *piece).group_by(day, _k.kind)
             for number, kind, cases in tx.conn.execute(query):
                 found[_begins(int(number), by), kind][place] += int(cases)
@@ -124,10 +124,15 @@ def budget(tx: Tx, since: date, until: date) -> list[Budget]:
 def _closed(tx: Tx, part: Part, form: str, since: datetime, most: int) -> Sequence[Any]:
     """The decisions of this form that ended last, newest first."""
     columns = _d.id, _d.closed_at, _d.opened_at, _d.shift_us, _d.kind, _d.name, _d.state
+    pieces = part.pieces(_d.case_id, _d.scope)
+    each = max(most // len(pieces), LEAST)
+    # Single cases are looked up by their ids: everybody's decisions of that time would be many more.
+    by_case = sa.func.coalesce(_d.closed_at, sa.literal(EPOCH, _d.closed_at.type), type_=_d.closed_at.type)
     found: list[Any] = []
-    for piece in part.pieces(_d.case_id, _d.scope):
-        query = sa.select(*columns).where(_d.form == form, _d.closed_at >= since, *piece)
-        found += tx.conn.execute(query.order_by(_d.closed_at.desc()).limit(most))
+    for number, piece in enumerate(pieces):
+        ended = _d.closed_at if part.everything or number < len(pieces) - 1 else by_case
+        query = sa.select(*columns).where(_d.form == form, ended >= since, *piece)
+        found += tx.conn.execute(query.order_by(ended.desc()).limit(each))
     return sorted(found, key=lambda row: (row.closed_at, row.id), reverse=True)[:most]
 
 
