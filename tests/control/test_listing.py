@@ -18,7 +18,7 @@ from placet.store.engine import Store, Tx
 from store.test_sight import CANDIDATES, PEOPLE, PERSONS, SCOPES, means, sees
 
 SHARED = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STATES, KINDS = ("waiting", "running", "completed", "refused"), ("order", "audit")

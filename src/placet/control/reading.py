@@ -31,11 +31,14 @@ class Overdue(Exception):
 
 def nothing_due(tx: Tx, cases: Iterable[str]) -> None:
     """Raise Overdue if the clock should already have acted in one of these cases."""
+    wanted = sorted(set(cases))
+    if not wanted:
+        return
     d, c = t.decision.c, t.case.c
     query = (
         sa.select(d.case_id)
         .join_from(t.decision, t.case, c.id == d.case_id)
-        .where(d.case_id.in_(sorted(set(cases))), d.state == "open", d.next_at <= tx.now, c.is_open)
+        .where(d.case_id.in_(wanted), d.state == "open", d.next_at <= tx.now, c.is_open)
         .where(c.paused_at.is_(None))
     )
     if late := set(tx.conn.execute(query).scalars()):
