@@ -32,7 +32,7 @@ KINDS: dict[str, Callable[[str], Figure]] = {
 }
 ALLOWED = {"svg", "title", "g", "rect", "circle", "line", "polyline", "text"}
 ATTRIBUTES = {"viewBox", "role", "aria-label", "class", "x", "y", "x1", "y1", "x2", "y2", "width", "height"}
-ATTRIBUTES |= {"cx", "cy", "r", "rx", "pathLength", "stroke-dasharray", "points"}
+ATTRIBUTES |= {"cx", "cy", "r", "rx", "pathLength", "stroke-dasharray", "points", "text-anchor"}
 
 
 def parsed(markup: str) -> ElementTree.Element:
@@ -111,7 +111,7 @@ def test_a_tally_leaves_room_for_who_has_not_voted() -> None:
 def test_a_sparkline_goes_from_the_oldest_to_the_newest() -> None:
     root = parsed(charts.sparkline("Balance", [("Mo", 0), ("Tu", 10), ("We", 5)]).svg)
     points = [tuple(map(float, point.split(","))) for point in of_class(root, "spark")[0].attrib["points"].split()]
-    assert points == [(2, 28), (60, 4), (118, 16)]
+    assert points == [(4, 28), (60, 4), (116, 16)]
 
 
 EMPTY = (

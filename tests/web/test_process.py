@@ -52,6 +52,15 @@ def test_no_two_stages_lie_over_each_other_and_all_lie_within_the_picture() -> N
         seen.append((x, y, w, h))
 
 
+def test_a_long_process_goes_on_in_the_next_row() -> None:
+    root = parsed(picture(process(*(stage(f"Stage {number}") for number in range(11))), "x"))
+    places = [(float(box.attrib["x"]), float(box.attrib["y"])) for box in boxes(root)]
+    assert [x for x, _ in places[6:]] == [x for x, _ in places[:5]]
+    assert len({y for _, y in places[:6]}) == len({y for _, y in places[6:]}) == 1 and places[6][1] > places[0][1]
+    bends = [len(edge.attrib["points"].split()) for edge in of_class(root, "edge")]
+    assert bends == [2, 2, 2, 2, 2, 6, 2, 2, 2, 2]
+
+
 def test_each_stage_shows_its_state_by_class_and_in_words() -> None:
     root = parsed(picture(BRANCHING, "Order of pens"))
     kinds = [node.attrib["class"].split()[1:] for node in of_class(root, "stage")]

@@ -34,7 +34,7 @@ AnyState = Literal[
 ]
 """A state of a case, or what several have in common."""
 
-FEW = 500
+FEW = 1500
 """So many cases are looked through one by one; of more, some are soon found."""
 
 CLOSED_STATES = tuple(state for state in CaseState if state not in OPEN_STATES)

@@ -57,7 +57,7 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], say: Say =
     most = max(sums, default=0.0) or 1.0
     wide = (WIDTH - LEFT) / max(len(labels), 1)
     floor = HEIGHT - BOTTOM
-    parts = [_line(LEFT, floor, WIDTH, floor, "axis"), _text(LEFT - 6, TOP + 10, say(most), "tick end")]
+    parts = [_line(LEFT, floor, WIDTH, floor, "axis"), words_at(LEFT - 6, TOP + 10, say(most), "tick", "end")]
     for at, label in enumerate(labels):
         top = float(floor)
         for number, one in enumerate(series):
@@ -69,7 +69,7 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], say: Say =
                 parts.append(tag("rect", hint, class_=f"bar series-{number % SERIES}", **place))
     for at in sorted({0, len(labels) // 2, len(labels) - 1} if labels else ()):
         side = "start" if at == 0 else "end" if at == len(labels) - 1 else "middle"
-        parts.append(_text(_x_of(at, len(labels), wide), HEIGHT - 8, labels[at], f"tick {side}"))
+        parts.append(words_at(_x_of(at, len(labels), wide), HEIGHT - 8, labels[at], "tick", side))
     rows = tuple((label, *(say(one.values[at]) for one in series)) for at, label in enumerate(labels))
     told = f"{title}: {len(labels)} bars, at most {say(max(sums, default=0.0))}."
     svg = _svg(told, WIDTH, HEIGHT, "bars", parts)
@@ -90,10 +90,10 @@ def spans(title: str, rows: Sequence[tuple[str, float, float]], say: Say = plain
             tag(
                 "g",
                 hint,
-                _text(LABELS - 10, y + 14, shortened(label, 30), "label end"),
+                words_at(LABELS - 10, y + 14, shortened(label, 30), "label", "end"),
                 tag("rect", class_="span p90", x=LABELS, y=y, width=long, height=18),
                 tag("rect", class_="span median", x=LABELS, y=y + 4, width=short, height=10),
-                _text(LABELS + long + 6, y + 14, say(p90), "tick start"),
+                words_at(LABELS + long + 6, y + 14, say(p90), "tick"),
             )
         )
     told = f"{title}: {len(rows)} steps; the longest, nine of ten within {say(most if rows else 0.0)}."
@@ -114,7 +114,7 @@ def ring(title: str, part: float, whole: float, goal: float | None = None, say: 
             stroke_dasharray=f"{n(share)} 100",
             **around,
         ),
-        _text(60, 66, f"{say(part)}/{say(whole)}", "ring-figure middle"),
+        words_at(60, 66, f"{say(part)}/{say(whole)}", "ring-figure", "middle"),
     ]
     rows = [("Now", say(part)), ("Of", say(whole))]
     told = f"{title}: {say(part)} of {say(whole)}"
@@ -150,8 +150,8 @@ def sparkline(title: str, points: Sequence[tuple[str, float]], say: Say = plain)
     values = [_finite(value) for _, value in points]
     low, high = min(values, default=0.0), max(values, default=0.0)
     reach = (high - low) or 1.0
-    step = 116 / max(len(values) - 1, 1)
-    places = [(2 + at * step, 28 - (value - low) / reach * 24) for at, value in enumerate(values)]
+    step = 112 / max(len(values) - 1, 1)
+    places = [(4 + at * step, 28 - (value - low) / reach * 24) for at, value in enumerate(values)]
     parts = [tag("polyline", class_="spark", points=" ".join(f"{n(x)},{n(y)}" for x, y in places))]
     if places:
         parts.append(tag("circle", class_="spark-end", cx=places[-1][0], cy=places[-1][1], r=2.5))
@@ -197,8 +197,9 @@ def _svg(told: str, width: float, height: float, kind: str, parts: Sequence[Mark
     )
 
 
-def _text(x: float, y: float, words: str, kind: str) -> Markup:
-    return tag("text", words, x=x, y=y, class_=kind)
+def words_at(x: float, y: float, words: str, kind: str, anchor: str = "start") -> Markup:
+    """Text that begins, has its middle or ends at a point."""
+    return tag("text", words, x=x, y=y, text_anchor=anchor, class_=kind)
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 from markupsafe import Markup
 
 from placet.control.process import ProcessView, StageView
-from placet.web.charts import fit, shortened, tag
+from placet.web.charts import fit, n, shortened, tag, words_at
 
-BOX, HIGH, GAP, BETWEEN, EDGE = 150, 64, 36, 14, 8
+BOX, HIGH, GAP, BETWEEN, EDGE = 150, 64, 36, 14, 20
+ACROSS = 6
+"""So many layers stand in a row; a longer process goes on in the next, so that its words stay readable."""
+
 LETTERS, LINES = 20, 2
 
 SAYS = {"done": "Done", "current": "Now", "ahead": "Ahead", "failed": "Failed", "passed": "Passed over"}
@@ -61,44 +64,65 @@ def says(stage: StageView) -> str:
     return ", ".join(words)
 
 
+@dataclass(frozen=True)
+class _Placed:
+    stage: StageView
+    x: float
+    y: float
+
+    @property
+    def middle(self) -> float:
+        return self.y + HIGH / 2
+
+
 def picture(process: ProcessView, title: str) -> Markup:
     """The process from left to right, in layers; what runs side by side stands above each other."""
-    columns = layers(process.stages)
-    tallest = max((len(column) for column in columns), default=1)
-    high = tallest * (HIGH + BETWEEN) - BETWEEN + 2 * EDGE
-    parts: list[Markup] = []
-    for at, column in enumerate(columns):
-        if at:
-            rows = product(range(len(columns[at - 1])), range(len(column)))
-            parts += [_edge(at, one, other, columns, high) for one, other in rows]
-        parts += [_box(stage, _x(at), _y(row, len(column), high)) for row, stage in enumerate(column)]
-    wide = _x(len(columns)) - GAP + EDGE
-    if not process.whole:
-        parts.append(tag("text", "…", x=wide, y=high / 2 + 5, class_="more"))
-        wide += GAP
+    placed, high = _placed(layers(process.stages))
+    parts = [_edge(*pair) for before, here in pairwise(placed) for pair in product(before, here)]
+    parts += [_box(one) for layer in placed for one in layer]
+    wide = max((one.x for layer in placed for one in layer), default=0) + BOX + EDGE
+    if placed and not process.whole:
+        parts.append(words_at(placed[-1][0].x + BOX + 4, placed[-1][0].middle, "…", "more"))
     told = f"{fit(title)}: " + "; ".join(f"{one.title}: {one.says}" for one in listed(process))
     return tag(
         "svg",
         tag("title", told),
         *parts,
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {max(wide, BOX)} {high}",
+        viewBox=f"0 0 {n(wide)} {n(high)}",
         role="img",
         aria_label=told,
         class_="process",
     )
 
 
-def _box(stage: StageView, x: float, y: float) -> Markup:
+def _placed(columns: Sequence[Sequence[StageView]]) -> tuple[list[list[_Placed]], float]:
+    """Where each stage stands, layer by layer, and how high the picture is."""
+    found: list[list[_Placed]] = []
+    top = float(EDGE)
+    for start in range(0, len(columns), ACROSS):
+        row = columns[start : start + ACROSS]
+        tallest = max(_height(column) for column in row)
+        for at, column in enumerate(row):
+            first = top + (tallest - _height(column)) / 2
+            x = EDGE + at * (BOX + GAP)
+            found.append([_Placed(one, x, first + number * (HIGH + BETWEEN)) for number, one in enumerate(column)])
+        top += tallest + GAP
+    return found, max(top - GAP, HIGH) + EDGE
+
+
+def _height(column: Sequence[StageView]) -> float:
+    return len(column) * (HIGH + BETWEEN) - BETWEEN
+
+
+def _box(placed: _Placed) -> Markup:
+    stage, x, y = placed.stage, placed.x, placed.y
     lines = wrapped(stage.title)
     first = y + HIGH / 2 + 5 - 8 * (len(lines) - 1)
-    words = [
-        tag("text", line, x=x + BOX / 2, y=first + 16 * number, class_="name middle")
-        for number, line in enumerate(lines)
-    ]
+    words = [words_at(x + BOX / 2, first + 16 * number, line, "name", "middle") for number, line in enumerate(lines)]
     again = f"↻ {stage.times}" if stage.times > 1 else "↻" if stage.repeats else ""
     if again:
-        words.append(tag("text", again, x=x + BOX - 12, y=y + 14, class_="again end"))
+        words.append(words_at(x + BOX - 12, y + 14, again, "again", "end"))
     return tag(
         "g",
         tag("title", f"{stage.title}: {says(stage)}"),
@@ -108,17 +132,15 @@ def _box(stage: StageView, x: float, y: float) -> Markup:
     )
 
 
-def _edge(at: int, one: int, other: int, columns: Sequence[Sequence[StageView]], high: float) -> Markup:
-    before, here = columns[at - 1], columns[at]
-    ahead = here[other].state == "ahead"
-    return tag(
-        "line",
-        x1=_x(at - 1) + BOX,
-        y1=_y(one, len(before), high) + HIGH / 2,
-        x2=_x(at),
-        y2=_y(other, len(here), high) + HIGH / 2,
-        class_="edge ahead" if ahead else "edge",
-    )
+def _edge(before: _Placed, here: _Placed) -> Markup:
+    points = [(before.x + BOX, before.middle), (here.x, here.middle)]
+    if here.x <= before.x:
+        # On to the next row: out to the right, back between the rows, in from the left.
+        half, between = GAP / 3, here.y - GAP / 2
+        right, left = before.x + BOX + half, here.x - half
+        points[1:1] = [(right, before.middle), (right, between), (left, between), (left, here.middle)]
+    told = " ".join(f"{n(x)},{n(y)}" for x, y in points)
+    return tag("polyline", points=told, class_="edge ahead" if here.stage.state == "ahead" else "edge")
 
 
 def wrapped(title: str) -> list[str]:
@@ -131,12 +153,3 @@ def wrapped(title: str) -> list[str]:
             lines[-1] = f"{lines[-1]} {word}".strip()
     rest = " ".join(lines[LINES - 1 :])
     return [shortened(line, LETTERS) for line in [*lines[: LINES - 1], *([rest] if rest else [])]]
-
-
-def _x(at: int) -> float:
-    return EDGE + at * (BOX + GAP)
-
-
-def _y(row: int, rows: int, high: float) -> float:
-    taken = rows * (HIGH + BETWEEN) - BETWEEN
-    return (high - taken) / 2 + row * (HIGH + BETWEEN)
