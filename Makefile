@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo up test check format lock record docs bench bench-votes proof-crash proof-votes proof-money clean
+.PHONY: help demo up test check format lock record docs bench bench-votes bench-pages proof-crash proof-votes proof-money clean
 
 help: ## Show what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: .venv/ready ## Measure against hand-written Temporal, and over HTTP
 
 bench-votes: .venv/ready ## Measure votes against updates and signals by hand, and a ballot of a million
 	$(BIN)/python -m bench.votes
+
+bench-pages: .venv/ready ## Measure lists and pages with 100,000 cases and a million tasks; ARGS=--quick with few
+	$(BIN)/python -m bench.pages $(ARGS)
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \

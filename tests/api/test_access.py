@@ -73,6 +73,11 @@ ACCESS: dict[tuple[str, str], dict[str, int]] = {
     ("GET", "/api/v1/cases"): signed_in(),
     ("GET", "/api/v1/cases/counts"): signed_in(),
     ("GET", "/api/v1/cases/export.csv"): signed_in(),
+    ("GET", "/api/v1/overview"): signed_in(),
+    ("GET", "/api/v1/overview/export.csv"): signed_in(),
+    ("GET", "/api/v1/admin/failed-steps"): ADMINS,
+    ("GET", "/api/v1/admin/outbox"): ADMINS,
+    ("POST", "/api/v1/messages/{message_id}/retry"): ADMINS,
     ("GET", "/api/v1/cases/{case_id}"): SEEN,
     ("GET", "/api/v1/cases/{case_id}/comments"): SEEN,
     ("POST", "/api/v1/cases/{case_id}/comments"): signed_in(201, **HIDDEN),
@@ -141,6 +146,14 @@ async def populate(office: Office) -> None:
     office.app.state.streams.close()
 
 
+async def refuse_mail(office: Office, message_id: int = 1) -> None:
+    """The server has refused this mail."""
+    row = {"state": "refused", "error": "550: unknown", "attempts": 1}
+    await office.store.write(
+        lambda tx: tx.conn.execute(t.message.update().where(t.message.c.id == message_id).values(row))
+    )
+
+
 async def opened(office: Office) -> tuple[str, str, str]:
     """A case with a document, a task for somebody outside and one for a buyer: the three ids."""
     case_id = await office.start()
@@ -148,7 +161,9 @@ async def opened(office: Office) -> tuple[str, str, str]:
     row = {"id": f"doc-{case_id}", "case_id": case_id, "name": "deed", "round": 1, "hash": GIVEN, "size": len(CONTENT)}
     row |= {"filename": "a.pdf", "media_type": "application/pdf", "uploaded_by": PARTNER.person, "receipt": HASH}
     await office.store.write(lambda tx: tx.conn.execute(t.case_document.insert().values({**row, "at": tx.now})))
-    return case_id, asked, await office.ask(case_id, review(shows={"sheet": HASH}))
+    task = await office.ask(case_id, review(shows={"sheet": HASH}))
+    await refuse_mail(office)
+    return case_id, asked, task
 
 
 async def tried(office: Office, caller: str, method: str, path: str, ids: tuple[str, str, str]) -> int:
@@ -161,6 +176,7 @@ async def tried(office: Office, caller: str, method: str, path: str, ids: tuple[
         person_id="mo",
         content_hash=HASH,
         document_id=f"doc-{case_id}",
+        message_id=1,
         token=office.link(asked).removeprefix("/l/"),
         path="placet.css",
         name="order",

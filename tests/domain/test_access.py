@@ -23,6 +23,7 @@ OWN = {
         Action.READ_FAUCET,
         Action.READ_LEDGER,
         Action.MANAGE_BADGES,
+        Action.OPERATE,
         *STARTING,
     ),
 }

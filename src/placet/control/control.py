@@ -8,10 +8,12 @@ from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
 from placet.connectors.credentials.port import ISSUANCE, REVOCATION
 from placet.control import badge_requests, cooperative, deletions
+from placet.control.administration import Administration
 from placet.control.ballots import Ballots
 from placet.control.cases import Cases
 from placet.control.comments import Comments
 from placet.control.credentials import Credentials
+from placet.control.csv_export import CsvExport
 from placet.control.documents import Documents
 from placet.control.door import Door
 from placet.control.events import Events
@@ -22,6 +24,7 @@ from placet.control.multisigs import Multisigs
 from placet.control.overview import Overview
 from placet.control.people import People
 from placet.control.policies import Policies
+from placet.control.process import Processes
 from placet.control.resources import Resources
 from placet.control.tasks import Tasks
 from placet.control.vitals import Pulse
@@ -96,4 +99,7 @@ class Control:
         self.faucet = Faucet(self.door)
         self.credentials = Credentials(self.door)
         self.resources = Resources(self.door)
+        self.processes = Processes(self.door, catalogue)
+        self.csv = CsvExport(self.door, self.overview)
+        self.administration = Administration(self.door)
         self.pulse = Pulse(self.door)

@@ -64,6 +64,7 @@ CODES: dict[str, tuple[Kind, str]] = {
     "no-wallet": (Kind.CONFLICT, "No wallet when it opened"),
     "wallet-used": (Kind.CONFLICT, "Wallet has signed already"),
     "wallet-taken": (Kind.CONFLICT, "Wallet of somebody else"),
+    "mail-not-failed": (Kind.CONFLICT, "Nothing to send again"),
     "target-gone": (Kind.CONFLICT, "Already gone"),
     "deletion-pending": (Kind.CONFLICT, "Deletion already proposed"),
     "badge-exists": (Kind.CONFLICT, "Badge defined already"),

@@ -20,6 +20,7 @@ from placet.catalogue.registry import CATALOGUE
 from placet.connectors.delivery.webhook import WebhookSettings
 from placet.connectors.mail.smtp import SmtpSettings
 from placet.control.errors import CODES
+from placet.control.outline import Stage, outline_of
 from placet.domain.step import StepState
 from placet.durable.workflow import Entry
 from placet.runtime.processes import control_of
@@ -91,6 +92,8 @@ def workflows(catalogue: Iterable[Entry]) -> str:
                     ("Who may start it", _listed(entry.starters) or "everybody with a role in the scope"),
                 ],
             ),
+            "### Course",
+            _course(entry),
             "### Request",
             _fields(entry.request),
             "### Outcome",
@@ -100,6 +103,25 @@ def workflows(catalogue: Iterable[Entry]) -> str:
             _defaults(entry.policy),
         ]
     return _page(parts)
+
+
+def _course(entry: Entry) -> str:
+    """The stages as the source of the workflow tells them."""
+    known = outline_of(entry)
+    words = {"step": "step", "task": "task", "ballot": "ballot", "funds": "wait for funds"}
+    lines = []
+    for number, stage in enumerate(known.stages, start=1):
+        more = [
+            words[stage.form],
+            *(["may repeat"] if stage.repeats else []),
+            *(["if needed"] if stage.optional else []),
+        ]
+        lines.append(f"{number}. {stage.title} ({', '.join(more)})")
+    return "\n".join(lines if known.whole else [*lines, f"{len(lines) + 1}. …"])
+
+
+def _freely(stage: Stage) -> tuple[tuple[str, bool], ...]:
+    return ("may repeat", stage.repeats), ("if needed", stage.optional)
 
 
 def settings() -> str:

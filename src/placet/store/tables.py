@@ -90,17 +90,25 @@ case = sa.Table(
     sa.Column("progress", sa.Integer, nullable=False, default=0),
     sa.Column("audit_seq", sa.Integer, nullable=False, default=0),
     sa.Column("audit_head", sa.Text, nullable=False),
-    sa.Index("ix_case__opened_at_id", "opened_at", "id"),
-    sa.Index("ix_case__scope_opened_at", "scope", "opened_at"),
-    sa.Index("ix_case__kind_opened_at", "kind", "opened_at"),
+    # Lists are read newest first, whatever they are narrowed to; the first also answers searches and figures alone.
+    sa.Index("ix_case__opened_at", "opened_at", "id", "title", "kind", "scope"),
+    sa.Index("ix_case__state_opened_at", "state", "opened_at", "id"),
+    sa.Index("ix_case__kind_state_opened_at", "kind", "state", "opened_at", "id"),
+    sa.Index("ix_case__scope_opened_at", "scope", "opened_at", "id"),
+    sa.Index("ix_case__scope_state_opened_at", "scope", "state", "opened_at", "id"),
+    sa.Index("ix_case__scope_kind_state_opened_at", "scope", "kind", "state", "opened_at", "id"),
+    sa.Index("ix_case__closed_at", "closed_at", "kind", "scope", "id", **where("closed_at IS NOT NULL")),
 )
 
 case_party = sa.Table(
     "case_party",
     metadata,
     sa.Column("case_id", sa.Text, sa.ForeignKey("case_.id"), primary_key=True),
-    sa.Column("person_id", sa.Text, primary_key=True, index=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
     sa.Column("why", sa.Text, nullable=False),
+    # When the case opened: the order of the list that is read from here.
+    sa.Column("opened_at", Instant),
+    sa.Index("ix_case_party_person_id_opened_at", "person_id", "opened_at", "case_id"),
 )
 
 decision = sa.Table(
@@ -125,7 +133,13 @@ decision = sa.Table(
     sa.Column("consumed_at", Instant),
     # The sweep leaves the case alone until then: waking a case that cannot move must not fill its history.
     sa.Column("quiet_until", Instant),
+    # Of the case, for figures over many decisions.
+    sa.Column("kind", sa.Text),
+    sa.Column("scope", sa.Text),
     sa.UniqueConstraint("case_id", "name", "ordinal"),
+    sa.Index("ix_decision_form_closed_at", "form", "closed_at", **where("closed_at IS NOT NULL")),
+    sa.Index("ix_decision_scope_form_closed_at", "scope", "form", "closed_at", **where("closed_at IS NOT NULL")),
+    sa.Index("ix_decision_rung", "opened_at", **where("state = 'open' AND rung > 0")),
     sa.Index(
         "ix_decision_next_at",
         "next_at",
@@ -151,10 +165,14 @@ candidate = sa.Table(
     sa.Column("via", sa.Text, nullable=False),
     sa.Column("due_at", Instant),
     sa.Column("live", sa.Boolean, nullable=False, default=True),
-    sa.Index("ix_candidate_person_id_case_id", "person_id", "case_id"),
-    sa.Index("ix_candidate_role_scope_case_id", "role", "scope", "case_id"),
-    sa.Index("ix_candidate_person_id_due_at", "person_id", "due_at", **where("live")),
-    sa.Index("ix_candidate_role_scope_due_at", "role", "scope", "due_at", **where("live")),
+    # When the case opened: the order of the list of cases.
+    sa.Column("case_opened_at", Instant),
+    sa.Index("ix_candidate_person_id_case_opened_at", "person_id", "case_opened_at", "case_id"),
+    sa.Index("ix_candidate_role_case_opened_at", "role", "case_opened_at", "case_id"),
+    sa.Index("ix_candidate_role_scope_case_opened_at", "role", "scope", "case_opened_at", "case_id"),
+    sa.Index("ix_candidate_person_id_due_at", "person_id", "due_at", "decision_id", **where("live")),
+    sa.Index("ix_candidate_role_due_at", "role", "due_at", "decision_id", **where("live")),
+    sa.Index("ix_candidate_role_scope_due_at", "role", "scope", "due_at", "decision_id", **where("live")),
 )
 
 exclusion = sa.Table(
@@ -303,6 +321,7 @@ message = sa.Table(
         "next_at",
         **where("state IN ('queued', 'sending')"),
     ),
+    sa.Index("ix_message_refused", "id", **where("state = 'refused'")),
 )
 
 idempotency = sa.Table(
