@@ -200,7 +200,7 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
             await asyncio.gather(embedded.bootstrap(place.datadir), asyncio.to_thread(prepare, place, demo))
         else:
             await asyncio.to_thread(prepare, place, demo)
-        if own_chain:
+        if own_chain and not chain.begun(place.datadir):
             account = await treasury_address(place.arguments(), place.environment)
             await chain.bootstrap(place.datadir, [account, *filter(None, [on.safe])])
         _, token_file = place.datadir.admin_token(place.environment)
