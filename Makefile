@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo up test check format lock record docs bench bench-votes proof-crash proof-votes clean
+.PHONY: help demo up test check format lock record docs bench bench-votes proof-crash proof-votes proof-money clean
 
 help: ## Show what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ proof-crash: .venv/ready ## Kill parts, KILLS times (500), on DATABASE (both), b
 proof-votes: .venv/ready ## Kill parts while people vote, KILLS times (100), on DATABASE (sqlite), by SEED; RUN=folder
 	KILLS=$${KILLS:-100} RUN=$${RUN:-.proof/votes-$$(date +%Y%m%d-%H%M%S)} \
 		$(BIN)/python -m pytest tests/proof/test_voting_crash.py -q -s
+
+proof-money: .venv/ready ## Cut, kill and forge around payments, ROUNDS times (10); writes docs/money.md
+	ROUNDS=$${ROUNDS:-10} MONEY_REPORT=docs/money.md $(BIN)/python -m pytest tests/executor -q
 
 bench: .venv/ready ## Measure against hand-written Temporal, and over HTTP
 	$(BIN)/python -m bench

@@ -1,5 +1,6 @@
 """A clock that tests move by hand, and both application databases, with the schema as the migrations leave it."""
 
+import importlib
 import os
 import shutil
 import tempfile
@@ -15,11 +16,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
+from placet.connectors.chain.extra import importing
 from placet.connectors.chain.signatures import signer_of
 from placet.store import schema
 from placet.store.engine import Store
 from placet.store.house import House
 from placet.store.tables import metadata
+
+with importing():
+    # Before any test does it: it would raise the recursion limit of them all.
+    importlib.import_module("eth_account")
 
 DATABASES = ("sqlite", "postgres")
 SECRET = "a secret of tests, of more than thirty-two characters"

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +35,8 @@ from placet.domain import audit as proof
 from placet.domain.course import Opening, Patience, title_of
 from placet.domain.people import Grant
 from placet.durable.workflow import Entry, descendants
+from placet.executor.badge_keys import LocalKey
+from placet.executor.badges import BadgeSigner
 from placet.runtime import worker
 from placet.runtime.dispatcher import Dispatcher
 from placet.runtime.plugin import PlacetPlugin
@@ -260,7 +262,9 @@ async def scenario(
         await asyncio.to_thread(t.metadata.create_all, store.engine)
         world = World(env, store, catalogue, settings)
         dispatcher = Dispatcher(store, env.client, tuple(catalogue), TASK_QUEUE, poll_seconds=0.05)
-        running = worker.build(env.client, store, ports(embedded_ports(store)), TASK_QUEUE, extra_activities)
+        signer = BadgeSigner(store, LocalKey.generated(), folder / "executor")
+        used = ports(replace(embedded_ports(store), signer=signer))
+        running = worker.build(env.client, store, used, TASK_QUEUE, extra_activities)
         carried_on = [dispatcher.run(), Sweeper(store, 1.0).run(), *worker.voting_chores(store, 0.2)]
         chores = [asyncio.create_task(chore) for chore in carried_on]
         try:
@@ -271,6 +275,7 @@ async def scenario(
             for chore in chores:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
+            signer.close()
             await asyncio.to_thread(store.close)
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -13,6 +13,8 @@ from placet.api.service import EngineStatus
 from placet.catalogue.cooperative.governance import GovernanceProposal
 from placet.catalogue.cooperative.lifecycle import LifecycleTransition
 from placet.catalogue.cooperative.onboarding import MemberOnboarding
+from placet.catalogue.credentials.issuance import CredentialIssuance
+from placet.catalogue.credentials.revocation import CredentialRevocation
 from placet.catalogue.voting.deletion import DeletionProposal
 from placet.catalogue.voting.proposal import Proposal
 from placet.catalogue.voting.work import Work
@@ -110,6 +112,8 @@ def negotiation(**more: Any) -> TaskSpec:
 
 
 WORKFLOWS = (
+    CredentialIssuance,
+    CredentialRevocation,
     *(Ordering, Auditing, Proposal, DeletionProposal, Work),
     *(GovernanceProposal, SampleExecution, SamplePayment, MemberOnboarding, LifecycleTransition),
 )

@@ -3,7 +3,7 @@
 from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount
 
-from api import test_access, test_multisig_access, test_voting_access
+from api import test_access, test_credentials_access, test_multisig_access, test_voting_access
 from api.office import Office
 
 
@@ -18,6 +18,7 @@ def routes(office: Office) -> set[tuple[str, str]]:
 
 
 async def test_every_route_has_a_row_in_a_table_and_no_row_is_left_over(office: Office) -> None:
-    rows = [*test_access.ACCESS, *test_voting_access.ACCESS, *test_multisig_access.ACCESS]
+    tables = (test_access, test_voting_access, test_multisig_access, test_credentials_access)
+    rows = [row for table in tables for row in table.ACCESS]
     listed = [(method, path.partition("?")[0]) for method, path in rows]
     assert routes(office) == set(listed)

@@ -70,7 +70,15 @@ def test_an_address_is_spelled_with_its_checksum_and_a_wrong_one_is_refused() ->
     known = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
     for spelled in (known, known.lower(), "0x" + known[2:].upper()):
         assert checksum(spelled) == known
-    for wrong in ("0x" + known[2:].swapcase(), known[:-1] + "D", known[:-1], known[2:], "0x" + "g" * 40, ""):
+    for wrong in (
+        "0x" + known[2:].swapcase(),
+        known[:-1] + "D",
+        known[:-1],
+        known[2:],
+        "0x" + "g" * 40,
+        "0x" + "0" * 40,
+        "",
+    ):
         with pytest.raises(BadAddress):
             checksum(wrong)
 
@@ -81,6 +89,28 @@ def test_a_keystore_signs_and_a_wrong_passphrase_or_file_does_not() -> None:
     for file, passphrase in ((keystore, "wrong"), ("{}", "x"), ("[]", "x"), ("no json", "x"), ('{"version": 9}', "x")):
         with pytest.raises(ValueError, match="cannot be opened"):
             signed(signable(INTENT), file, passphrase)
+
+
+def test_its_libraries_leave_the_recursion_limit_of_the_process_alone() -> None:
+    """In a process of its own, that loads them for the first time: deep JSON must be refused, not end the process."""
+    script = """
+import json, sys
+from placet.connectors.chain import signatures
+before = sys.getrecursionlimit()
+print(signatures.checksum("0x" + "a" * 40))
+from placet.domain.intent import Intent
+intent = Intent(chain_id=1, account="0x" + "a" * 40, to="0x" + "b" * 40, amount="1", case_id="c")
+signatures.signer_of(intent, signatures.signed(signatures.signable(intent), sys.argv[1], "x"))
+assert sys.getrecursionlimit() == before
+try:
+    json.loads("[" * 100_000)
+except RecursionError:
+    print("refused")
+"""
+    keystore = json.dumps(Account.encrypt(KEY.key, "x", iterations=2))
+    command = [sys.executable, "-c", script, keystore]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "refused"), done.stderr
 
 
 def test_without_the_extra_everything_else_works_and_checking_says_what_is_missing() -> None:
@@ -102,3 +132,13 @@ for check in (lambda: signatures.signer_of(intent, "0x" + "1" * 128 + "1b"), lam
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.count("placet[chain]")) == (0, 2), done.stderr
+
+
+def test_for_a_safe_its_own_transaction_is_what_is_signed() -> None:
+    safe = INTENT.model_copy(update={"safe_nonce": 3, "amount": "1"})
+    typed = signable(safe)
+    assert (typed["primaryType"], typed["message"]["nonce"]) == ("SafeTx", 3)
+    assert signer_of(safe, sign(typed)) == KEY.address
+    # Our own message for the same payment is another one, and so is the Safe's next transaction.
+    for other in (INTENT.model_copy(update={"amount": "1"}), safe.model_copy(update={"safe_nonce": 4})):
+        assert signer_of(safe, sign(signable(other))) != KEY.address

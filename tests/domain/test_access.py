@@ -22,6 +22,7 @@ OWN = {
         Action.DEPOSIT,
         Action.READ_FAUCET,
         Action.READ_LEDGER,
+        Action.MANAGE_BADGES,
         *STARTING,
     ),
 }

@@ -138,6 +138,14 @@ async def test_a_journal_that_was_copied_between_reserving_and_signing_freezes(
         judge("The journal is a copy from before the signature", 1, 1, at.judged([intent]))
 
 
+async def test_thawing_what_is_not_frozen_changes_nothing(chain: Anvil, tmp_path: Path, key: LocalKey) -> None:
+    async with desk(chain, tmp_path, key=key) as at:
+        _, decision = at.approved()
+        await at.office.thaw(())
+        await at.pay(decision)
+        await at.rounds(decision)
+
+
 async def test_a_new_journal_for_a_used_account_freezes(chain: Anvil, tmp_path: Path, key: LocalKey) -> None:
     chain.give(key.address)
     spend(chain)

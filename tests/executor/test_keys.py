@@ -14,11 +14,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.loopback import serving
-from placet.executor.keys import PASSPHRASE, KeyRefused, KeyUnavailable, LocalKey, local_key, signer
+from placet.executor.keys import PASSPHRASE, PLAIN, KeyRefused, KeyUnavailable, LocalKey, local_key, signer
 from placet.executor.lit import LitKey, LitSettings
 
 DIGEST = secrets.token_bytes(32)
 LONG = "a passphrase of tests"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost of a passphrase is not what is tried here."""
+    monkeypatch.setattr("placet.executor.keys.STRETCHED", PLAIN)
 
 
 async def test_a_local_key_is_made_once_and_signs_as_its_address(tmp_path: Path) -> None:

@@ -23,11 +23,20 @@ Finished = subprocess.CompletedProcess[str]
 PLACET = [sys.executable, "-m", "placet.cli.main"]
 PATIENCE_SECONDS = 90.0
 LOOK_SECONDS = 0.05
-CHILDREN = {"temporal": "start-dev", "worker": "worker", "api": "api"}
+CHILDREN = {
+    "temporal": "start-dev",
+    "worker": "worker",
+    "api": "api",
+    "executor": "executor",
+    "chain": "--load-state",
+}
 DATABASE_URL = "PLACET_PROOF_DATABASE_URL"
 SAMPLE = ("ada", "marta", "leo", "eva", "omar", "cora", "kofi")
 # A step that was running when its worker died is tried again after `attempt_seconds`.
-SETTINGS = "[patience]\nattempt_seconds = 5\nfirst_retry_seconds = 0.2\nlongest_retry_seconds = 2\nattempts = 100\n"
+# Money has a proof of its own.
+NO_CHAIN = '[chain]\nkind = "none"\n'
+PATIENCE = "[patience]\nattempt_seconds = 5\nfirst_retry_seconds = 0.2\nlongest_retry_seconds = 2\nattempts = 100\n"
+SETTINGS = NO_CHAIN + PATIENCE
 
 
 async def until(look: Callable[[], Any], what: str, patience: float = PATIENCE_SECONDS) -> Any:

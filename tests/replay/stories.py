@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from catalogue import test_compliance_case as compliance
+from catalogue import test_credentials as credentials
 from catalogue import test_governance as governance
 from catalogue import test_lifecycle as lifecycle
 from catalogue import test_onboarding as onboarding
@@ -103,6 +104,30 @@ async def carried_out(world: World) -> None:
     await world.ended(cancelled)
 
 
+async def issuances(world: World) -> None:
+    await credentials.staff(world)
+    for end in ("refuse", "silence", "cancel", "approve"):
+        case_id = await credentials.requested(world)
+        await world.task(case_id, "badge-approval")
+        if end == "cancel":
+            await world.steer(course.cancel, "cora", case_id)
+        elif end != "silence":
+            await world.answer("cora", case_id, "badge-approval", end, "because")
+        await world.ended(case_id)
+
+
+async def revocations(world: World) -> None:
+    await credentials.staff(world)
+    row = await credentials.issued(world)
+    world.started.clear()
+    for end in ("refuse", "silence", "approve"):
+        case_id = await credentials.revocation(world, row)
+        await world.task(case_id, "revocation-approval")
+        if end != "silence":
+            await world.answer("carl", case_id, "revocation-approval", end, "because")
+        await world.ended(case_id)
+
+
 async def onboardings(world: World) -> None:
     await onboarding.staff(world)
     ends = ("introduced", "not-suited", "refuse", "decline", "silence", "cancel")
@@ -189,6 +214,8 @@ STORIES: dict[str, Callable[[World], Awaitable[None]]] = {
     "proposal": proposals,
     "deletion-proposal": deletions,
     "proposal-work": carried_out,
+    "credential-issuance": issuances,
+    "credential-revocation": revocations,
     "member-onboarding": onboardings,
     "governance-proposal": governance_proposals,
     "decision-execution": executions,

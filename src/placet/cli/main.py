@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from placet import __version__
-from placet.cli import cases, documents, executor, multisigs, people, proof, serving, tasks, voting
+from placet.cli import cases, credentials, documents, executor, multisigs, people, proof, serving, tasks, voting
 from placet.cli.door import DEFAULT_DATA, Door
 
 EPILOG = """\b
@@ -83,6 +83,8 @@ for command in (
     voting.force_approve,
     voting.faucet,
     voting.deposit,
+    credentials.badge,
+    credentials.credential,
     people.person,
     people.mail,
     proof.verify,

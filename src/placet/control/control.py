@@ -6,10 +6,12 @@ from typing import Any
 from placet.connectors.blobs.inspection import MOST_BYTES
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
-from placet.control import cooperative, deletions
+from placet.connectors.credentials.port import ISSUANCE, REVOCATION
+from placet.control import badge_requests, cooperative, deletions
 from placet.control.ballots import Ballots
 from placet.control.cases import Cases
 from placet.control.comments import Comments
+from placet.control.credentials import Credentials
 from placet.control.documents import Documents
 from placet.control.door import Door
 from placet.control.events import Events
@@ -29,17 +31,16 @@ from placet.control.wallets import Wallets
 from placet.control.workflows import Workflows
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Patience
+from placet.domain.payment import Token
 from placet.durable.workflow import Entry
 from placet.store import resources
 from placet.store.engine import Store
-
-DISBURSEMENT = "treasury-disbursement"
 
 
 class Control:
     """`policies` gives the policy of a workflow by the settings; with what was decided since, `calendar` and `patience`
     it is frozen into each case that opens. Documents of at most `most_bytes` each go to `blobs`, the database unless
-    told otherwise."""
+    told otherwise. `tokens` are those that the treasury knows; None where there is no treasury."""
 
     def __init__(
         self,
@@ -50,13 +51,19 @@ class Control:
         patience: Patience | None = None,
         blobs: BlobStore | None = None,
         most_bytes: int = MOST_BYTES,
+        tokens: Sequence[Token] | None = None,
     ) -> None:
         self.door = Door(store)
         self.people = People(self.door)
         self.policies = Policies(self.door, catalogue, policies)
         starters = [role for entry in catalogue for role in entry.starters]
-        pays = any(entry.kind == DISBURSEMENT for entry in catalogue)
-        checks = cooperative.Checks(self.policies, starters, pays)
+        paying = next((entry for entry in catalogue if entry.kind == cooperative.DISBURSEMENT), None)
+        checks = cooperative.Checks(
+            self.policies,
+            starters,
+            tokens if paying is not None else None,
+            lambda tx: self.policies.effective(tx, paying) if paying is not None else {},
+        )
         self.workflows = Workflows(
             self.door,
             catalogue,
@@ -65,7 +72,10 @@ class Control:
             patience or Patience(),
             {
                 deletions.KIND: deletions.aimed,
+                ISSUANCE: badge_requests.requested,
+                REVOCATION: badge_requests.revocable,
                 cooperative.GOVERNANCE: checks.governance,
+                cooperative.DISBURSEMENT: checks.disbursement,
                 cooperative.ONBOARDING: cooperative.applying,
                 resources.KIND: cooperative.changing,
             },
@@ -84,5 +94,6 @@ class Control:
         self.votes = Votes(self.door)
         self.voting = Voting(self.door, self.workflows)
         self.faucet = Faucet(self.door)
+        self.credentials = Credentials(self.door)
         self.resources = Resources(self.door)
         self.pulse = Pulse(self.door)

@@ -1,24 +1,27 @@
 """What the database has against a case of the cooperative before it opens: each is checked again when it acts."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from placet.catalogue.cooperative.disbursement_model import COUNCIL_MEMBERS, DisbursementPolicy
 from placet.catalogue.cooperative.governance_model import Governance, PolicyUpdate, RoleChange, TreasuryTransfer
 from placet.catalogue.cooperative.lifecycle_model import StateRequest
 from placet.catalogue.cooperative.onboarding_model import Application
-from placet.connectors.chain.addresses import check_address
+from placet.connectors.chain.transfers import BadTransfer, check_transfer
 from placet.control.errors import Problem
 from placet.control.policies import Policies
 from placet.domain import lifecycle
+from placet.domain.disbursement import Disbursement
+from placet.domain.payment import Token, TransferRequest
 from placet.domain.people import ADMIN, BUILT_IN_ROLES, COUNCIL, EVERYWHERE, Person
-from placet.store import membership, people, resources
+from placet.store import membership, multisig, people, resources
 from placet.store import tables as t
 from placet.store.acts import audit_refusal
 from placet.store.engine import Tx
 
-GOVERNANCE, ONBOARDING = "governance-proposal", "member-onboarding"
+GOVERNANCE, ONBOARDING, DISBURSEMENT = "governance-proposal", "member-onboarding", "treasury-disbursement"
 COOPERATIVE = "general"
 """The scope of the cooperative as a whole: only its voters decide what reaches beyond one scope."""
 
@@ -26,18 +29,28 @@ ACTION = "request.action."
 
 
 class Checks:
-    """`disburses` says whether there is a treasury that could pay."""
+    """`tokens` are those that the treasury knows beside the chain's own currency; None where there is no treasury.
+    `council_policy` gives the policy of a payment as it would be frozen now."""
 
-    def __init__(self, policies: Policies, starters: Iterable[str], disburses: bool) -> None:
+    def __init__(
+        self,
+        policies: Policies,
+        starters: Iterable[str],
+        tokens: Sequence[Token] | None,
+        council_policy: Callable[[Tx], dict[str, Any]],
+    ) -> None:
         self._policies = policies
         self._roles = {*BUILT_IN_ROLES, "voter", "proposer", *starters}
-        self._disburses = disburses
+        self._tokens = tokens
+        self._council_policy = council_policy
 
     def governance(self, tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dict[str, Any] | Problem:
         """The proposal as it is, or why its act could not be carried out even now."""
         match Governance.model_validate(request).action:
             case TreasuryTransfer() as transfer:
-                problem = self._payable(transfer)
+                problem = self._payable(
+                    TransferRequest(**transfer.model_dump(exclude={"kind", "memo"}), case=""), ACTION
+                )
             case RoleChange() as change:
                 problem = self._changeable(tx, scope, change)
             case PolicyUpdate() as update:
@@ -45,12 +58,33 @@ class Checks:
                 problem = problem or self._policies.fault(tx, update, ACTION)
         return _refused(tx, person, GOVERNANCE, problem) if problem else request
 
-    def _payable(self, transfer: TreasuryTransfer) -> Problem | None:
-        if not self._disburses:
-            return Problem("no-treasury", "This installation has no treasury that could pay.", field=f"{ACTION}kind")
-        for name, address in (("to", transfer.to), ("token", transfer.token)):
-            if address is not None and (why := check_address(address)) is not None:
-                return Problem("bad-address", why, field=f"{ACTION}{name}")
+    def disbursement(self, tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dict[str, Any] | Problem:
+        """The payment as it is, or why no council could have it paid even now."""
+        wanted = Disbursement.model_validate(request)
+        asked = TransferRequest(**wanted.model_dump(exclude={"memo", "threshold"}), case="")
+        problem = self._payable(asked, "request.") or self._approvable(tx, person, scope, wanted)
+        return _refused(tx, person, DISBURSEMENT, problem) if problem else request
+
+    def _payable(self, transfer: TransferRequest, place: str) -> Problem | None:
+        if self._tokens is None:
+            return Problem("no-treasury", "This installation has no treasury that could pay.", field=f"{place}to")
+        bad: BadTransfer | None = check_transfer(transfer, self._tokens)
+        return Problem(bad.code, bad.text, field=f"{place}{bad.field}") if bad is not None else None
+
+    def _approvable(self, tx: Tx, person: Person, scope: str, wanted: Disbursement) -> Problem | None:
+        policy = DisbursementPolicy.model_validate(self._council_policy(tx))
+        needed = wanted.threshold or policy.threshold
+        if needed < policy.threshold:
+            detail = f"The policy asks for at least {policy.threshold} approvals; leave the threshold out, or raise it."
+            return Problem("threshold-too-low", detail, field="request.threshold")
+        council = [one for one in multisig.holding(tx, COUNCIL_MEMBERS, scope) if one.person != person.id]
+        able = [one for one in council if (one.wallet or "").lower() != wanted.to.lower()]
+        if policy.wallets:
+            able = [one for one in able if one.wallet is not None]
+        if needed > len(able):
+            having = " with a wallet" if policy.wallets else ""
+            detail = f"{needed} must approve, and only {len(able)} of the council of {scope}{having} may."
+            return Problem("threshold-too-high", detail, field="request.threshold")
         return None
 
     def _changeable(self, tx: Tx, scope: str, change: RoleChange) -> Problem | None:

@@ -25,6 +25,7 @@ class Action(StrEnum):
     DEPOSIT = "deposit"
     READ_FAUCET = "read-faucet"
     READ_LEDGER = "read-ledger"
+    MANAGE_BADGES = "manage-badges"
     SET_POLICY = "set-policy"
     REGISTER_RESOURCE = "register-resource"
 
@@ -39,6 +40,7 @@ RIGHTS: dict[Action, tuple[str, ...]] = {
     Action.DEPOSIT: (ADMIN,),
     Action.READ_FAUCET: (COORDINATOR, COUNCIL, ADMIN),
     Action.READ_LEDGER: (COUNCIL, ADMIN),
+    Action.MANAGE_BADGES: (ADMIN,),
     Action.SET_POLICY: (ADMIN,),
     Action.REGISTER_RESOURCE: (COORDINATOR, ADMIN),
 }

@@ -117,9 +117,10 @@ class Journal:
     def thaw(self, next_nonce: int, cleared: tuple[str, ...]) -> None:
         """Go on after somebody has looked: from this nonce, and with decisions from now on, or those cleared."""
         with self._transaction():
-            self.note("frozen", None)
-            self.note("base", str(next_nonce))
-            self.note("not_before", str(time.time()))
+            if self.frozen is not None:
+                self.note("frozen", None)
+                self.note("base", str(next_nonce))
+                self.note("not_before", str(time.time()))
             self._db.executemany(
                 "INSERT INTO cleared VALUES (?, ?) ON CONFLICT DO NOTHING", [(one, time.time()) for one in cleared]
             )
@@ -148,16 +149,13 @@ class Journal:
     def of_decision(self, decision: str) -> Payment | None:
         return self._one("decision = ?", decision)
 
-    def of_nonce(self, nonce: int) -> Payment | None:
-        return self._one("chain_id = ? AND account = ? AND nonce = ?", self._chain_id, self._account, nonce)
-
     def unfinished(self) -> list[Payment]:
-        """In the order of their nonces."""
-        return self._many(f"state NOT IN ({', '.join('?' * len(ENDS))})", *ENDS)
+        """Those of this account, in the order of their nonces."""
+        return self._own(f"state NOT IN ({', '.join('?' * len(ENDS))})", *ENDS)
 
     def ended_from(self, nonce: int) -> list[Payment]:
         """Those that ended on the chain with this nonce or a later one."""
-        return self._many("state IN ('confirmed', 'reverted') AND nonce >= ?", nonce)
+        return self._own("state IN ('confirmed', 'reverted') AND nonce >= ?", nonce)
 
     def reserve(self, key: str, decision: str, intent: Intent, signatures: Mapping[str, str], gas: int) -> Payment:
         """Give it the next nonce."""
@@ -260,6 +258,9 @@ class Journal:
 
     def _one(self, where: str, *values: Any) -> Payment | None:
         return next(iter(self._many(where, *values)), None)
+
+    def _own(self, where: str, *values: Any) -> list[Payment]:
+        return self._many(f"chain_id = ? AND account = ? AND {where}", self._chain_id, self._account, *values)
 
     def _many(self, where: str, *values: Any) -> list[Payment]:
         rows = self._db.execute(f"SELECT * FROM payment WHERE {where} ORDER BY nonce", values)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from placet.connectors.chain.extra import importing
+
 PASSPHRASE = "PLACET_EXECUTOR_PASSPHRASE"
 SHORTEST = 16
 # What scrypt costs. A passphrase that we made has 256 random bits, and needs no stretching.
@@ -64,7 +66,8 @@ def local_key(folder: Path, environment: Mapping[str, str]) -> LocalKey:
 
     Its passphrase comes from the environment; without one it is made, and kept beside the key for its owner only.
     """
-    from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
+    with importing():
+        from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
     file, made = folder / "key.json", folder / "passphrase"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -15,31 +15,32 @@ from fastapi.responses import Response
 
 from placet.connectors.chain.port import Chain, ChainSettings
 from placet.executor import problems, routes_payments
+from placet.executor.badges import BadgeSigner
 from placet.executor.journal import Journal
 from placet.executor.keys import SigningKey
 from placet.executor.office import Office
 from placet.executor.payments import Payments, Policy
+from placet.executor.routes_credentials import credentials_router
 from placet.executor.settings import ExecutorSettings
 from placet.executor.verify import Own
 from placet.store.engine import Store
 
-# One module a concern: each brings a `router`.
-ROUTERS = (routes_payments.router,)
 MAX_BODY = 64_000
 
 
-def create_app(office: Office, token: str | None = None) -> FastAPI:
-    """The application; with a `token` every request must bear it."""
+def create_app(office: Office | None, token: str | None = None, badges: BadgeSigner | None = None) -> FastAPI:
+    """The application: payments where there is a chain, credentials; with a `token` every request must bear it."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        carried = asyncio.create_task(office.payments.run())
+        carried = asyncio.create_task(office.payments.run()) if office is not None else None
         try:
             yield
         finally:
-            carried.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await carried
+            if carried is not None:
+                carried.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await carried
 
     app = FastAPI(title="Placet executor", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.office = office
@@ -55,8 +56,10 @@ def create_app(office: Office, token: str | None = None) -> FastAPI:
             return problems.problem(413, "too-large", "That is more than the executor reads.")
         return await go_on(request)
 
-    for router in ROUTERS:
-        app.include_router(router)
+    if office is not None:
+        app.include_router(routes_payments.router)
+    if badges is not None:
+        app.include_router(credentials_router(badges))
     return app
 
 
@@ -86,7 +89,9 @@ def office_of(
     return office
 
 
-async def serve(office: Office, path: Path, listen: str | None, token: str | None) -> None:
+async def serve(
+    office: Office | None, path: Path, listen: str | None, token: str | None, badges: BadgeSigner | None = None
+) -> None:
     """Serve until SIGTERM."""
     if listen is not None and not token:
         raise ValueError("a door on TCP needs a token")
@@ -94,7 +99,7 @@ async def serve(office: Office, path: Path, listen: str | None, token: str | Non
     if listen is not None:
         host, _, port = listen.rpartition(":")
         sockets.append(socket.create_server((host, int(port))))
-    app = create_app(office, token)
+    app = create_app(office, token, badges)
     config = uvicorn.Config(
         app, access_log=False, log_level="warning", server_header=False, lifespan="on", timeout_graceful_shutdown=5
     )

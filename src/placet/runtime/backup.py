@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from placet.domain.audit import REGISTRY
 from placet.domain.people import SYSTEM
+from placet.runtime import chain
 from placet.runtime.datadir import DataDir
 from placet.store import outbox
 from placet.store import tables as t
@@ -44,8 +45,11 @@ def backup(datadir: DataDir, target: Path) -> dict[str, Any]:
         for path in sources:
             _copy_database(path, scratch / path.name)
         keep = (datadir.secret_file, datadir.admin_token_file, datadir.version_file, datadir.temporal_marker)
-        others = [path for path in keep if path.exists()]
-        manifest["files"] = [path.name for path in (*sources, *others)]
+        # Not the executor's journal: an older one in its place would not know what has been paid since.
+        money = [datadir.executor / name for name in ("key.json", "passphrase")]
+        money += [datadir.chain / name for name in (chain.MARKER, chain.STATE)]
+        others = [path for path in (*keep, *money) if path.exists()]
+        manifest["files"] = [str(path.relative_to(datadir.path)) for path in (*sources, *others)]
         (scratch / MANIFEST).write_text(json.dumps(manifest, indent=2))
         partial = scratch / "archive.tar"
         with tarfile.open(partial, "w") as archive:
@@ -53,7 +57,7 @@ def backup(datadir: DataDir, target: Path) -> dict[str, Any]:
             for path in sources:
                 archive.add(scratch / path.name, path.name)
             for path in others:
-                archive.add(path, path.name)
+                archive.add(path, str(path.relative_to(datadir.path)))
             if (datadir.path / BLOBS).is_dir():
                 archive.add(datadir.path / BLOBS, BLOBS)
         partial.chmod(0o600)
@@ -84,6 +88,8 @@ def restore(datadir: DataDir, archive_file: Path, keep_engine: bool = False) -> 
         aside = datadir.path / f"before-restore-{stamp}"
         aside.mkdir(mode=0o700)
         for name in names:
+            for folder_of in (aside, datadir.path):
+                (folder_of / name).parent.mkdir(mode=0o700, exist_ok=True)
             for suffix in ("", "-wal", "-shm") if name.endswith(".db") else ("",):
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(datadir.path / f"{name}{suffix}", aside / f"{name}{suffix}")

@@ -8,13 +8,14 @@ the executor notices, and sends the same bytes again.
 import asyncio
 import contextlib
 import gzip
+import importlib.util
 import json
 import logging
 import os
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,11 @@ def program() -> str | None:
 
 
 def resolved(settings: ChainSettings) -> ChainSettings:
-    """The settings with what `auto` comes to on this machine."""
+    """The settings with what `auto` comes to here: a chain if the program and the extra `chain` are installed."""
     if settings.kind != "auto":
         return settings
-    return settings.model_copy(update={"kind": "embedded" if program() else "none"})
+    there = program() and importlib.util.find_spec("eth_keyfile")
+    return settings.model_copy(update={"kind": "embedded" if there else "none"})
 
 
 def command(datadir: DataDir, port: int) -> list[str]:
@@ -72,8 +74,8 @@ def _command(port: int, began: int) -> list[str]:
     ]
 
 
-async def bootstrap(datadir: DataDir, treasury: str) -> None:
-    """Begin the chain of this installation, with money for the treasury, unless it has begun."""
+async def bootstrap(datadir: DataDir, treasury: Sequence[str]) -> None:
+    """Begin the chain of this installation, with money for these addresses, unless it has begun."""
     if (datadir.chain / STATE).exists():
         return
     datadir.chain.mkdir(mode=0o700, exist_ok=True)
@@ -84,8 +86,9 @@ async def bootstrap(datadir: DataDir, treasury: str) -> None:
     try:
         await ready(port)
         async with _node(port) as node:
-            await node.ask("anvil_setBalance", treasury, hex(ENDOWMENT))
-            replace_file(datadir.chain / MARKER, json.dumps({"began": began, "treasury": treasury}) + "\n")
+            for address in treasury:
+                await node.ask("anvil_setBalance", address, hex(ENDOWMENT))
+            replace_file(datadir.chain / MARKER, json.dumps({"began": began, "treasury": list(treasury)}) + "\n")
             await _keep(node, datadir)
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -45,6 +45,7 @@ BACKGROUND = 5
 
 
 def control_of(store: Store, settings: Settings, blobs: BlobStore | None = None) -> Control:
+    pays = chain.resolved(settings.chain).kind != "none" or settings.executor.url is not None
     return Control(
         store,
         CATALOGUE,
@@ -53,6 +54,7 @@ def control_of(store: Store, settings: Settings, blobs: BlobStore | None = None)
         patience=settings.patience,
         blobs=blobs,
         most_bytes=settings.documents.max_file_mb * 1_000_000,
+        tokens=settings.chain.tokens if pays else None,
     )
 
 
@@ -199,9 +201,8 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
         else:
             await asyncio.to_thread(prepare, place, demo)
         if own_chain:
-            await chain.bootstrap(
-                place.datadir, on.safe or await treasury_address(place.arguments(), place.environment)
-            )
+            account = await treasury_address(place.arguments(), place.environment)
+            await chain.bootstrap(place.datadir, [account, *filter(None, [on.safe])])
         _, token_file = place.datadir.admin_token(place.environment)
         address = f"http://{settings.server.host}:{place.port}"
         place.datadir.write_runtime({"url": address, "temporal": place.temporal, "pid": os.getpid()})
@@ -230,7 +231,10 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
 
 
 def _children(place: Place, own_server: bool, on: ChainSettings) -> list[Child]:
-    env = {name: value for name, value in place.environment.items() if name != PASSPHRASE}
+    lit = place.settings().executor.lit
+    # What opens the executor's key is for the executor alone.
+    secrets = {PASSPHRASE, lit.api_key_env if lit else PASSPHRASE}
+    env = {name: value for name, value in place.environment.items() if name not in secrets}
     placet = [sys.executable, "-m", "placet.cli.main"]
     children = [
         Child(
@@ -266,8 +270,8 @@ def _children(place: Place, own_server: bool, on: ChainSettings) -> list[Child]:
 
 
 def _for_money(place: Place, placet: list[str], on: ChainSettings) -> list[Child]:
-    """The executor, unless it runs elsewhere, and its chain. The key's passphrase is for the executor alone."""
-    if on.kind == "none" or place.settings().executor.url is not None:
+    """The executor, unless it runs elsewhere, and its chain."""
+    if place.settings().executor.url is not None:
         return []
     executor = Child(
         "executor",

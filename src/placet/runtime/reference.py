@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from placet.api.app import create_app
 from placet.api.errors import OF_HTTP, STATUS
 from placet.catalogue.registry import CATALOGUE
+from placet.connectors.delivery.webhook import WebhookSettings
 from placet.connectors.mail.smtp import SmtpSettings
 from placet.control.errors import CODES
 from placet.domain.step import StepState
@@ -24,6 +25,7 @@ from placet.durable.workflow import Entry
 from placet.runtime.processes import control_of
 from placet.runtime.settings import Settings
 from placet.store.cases import OPEN_STATES, CaseState
+from placet.store.credentials import ENDED
 from placet.store.decisions import LockedDecision
 from placet.store.engine import Store
 from placet.store.forms import FORMS
@@ -41,6 +43,7 @@ PLACET, PERSON = "Placet", "a person"
 ENDINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("step.", PLACET): (StepState.DONE, StepState.UNKNOWN, StepState.FAILED, StepState.UNDO_FAILED),
     ("step.", PERSON): (StepState.SKIPPED,),
+    ("credential.", PLACET): ENDED,
     ("case.", PLACET): tuple(sorted({*CaseState} - {*OPEN_STATES})),
 }
 
@@ -53,6 +56,7 @@ ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("PLACET_CONFIG", "Settings file; the same as `--config`."),
     ("PLACET_URL", "Address of a running Placet, for the command line; the same as `--url`."),
     ("PLACET_TOKEN", "Bearer token for the command line; the same as `--token`."),
+    ("PLACET_EXECUTOR_PASSPHRASE", "Opens the executor's keys; otherwise one is made, and kept beside them."),
     ("TEMPORAL_*", "TLS, API key and profile of the Temporal client; read only when `[temporal] address` is set."),
 )
 
@@ -111,6 +115,7 @@ def settings() -> str:
         if isinstance(model, type) and issubclass(model, BaseModel):
             parts += [f"## [{name}]", inspect.getdoc(model) or "", _defaults(model)]
     parts += ["## [mail.smtp]", inspect.getdoc(SmtpSettings) or "", _defaults(SmtpSettings)]
+    parts += ["## [delivery.webhook]", inspect.getdoc(WebhookSettings) or "", _defaults(WebhookSettings)]
     parts += ["## [policy.KIND]", "One table a workflow; see [workflows](workflows.md) for the keys of each."]
     parts += ["## Environment", _table(("Variable", "Meaning"), [(f"`{name}`", text) for name, text in ENVIRONMENT])]
     return _page(parts)
@@ -274,7 +279,7 @@ def _defaults(model: type[BaseModel]) -> str:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             continue
         value = "required" if field.is_required() else "unset" if plain[name] is None else _code(plain[name])
-        if name == "smtp" and plain.get(name) is None:
+        if name in ("smtp", "webhook") and plain.get(name) is None:
             continue
         rows.append((f"`{name}`", value, _shape(schema, schema["properties"][name])))
     return _table(("Key", "Default", "Value"), rows) if rows else "No keys."

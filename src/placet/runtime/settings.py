@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from placet.connectors.blobs.port import BlobSettings
 from placet.connectors.chain.port import ChainSettings
+from placet.connectors.delivery.webhook import WebhookSettings
 from placet.connectors.extraction.docling_serve import DoclingServeSettings
 from placet.connectors.extraction.local import LocalExtractionSettings
 from placet.connectors.mail.smtp import SmtpSettings
@@ -75,6 +76,21 @@ class ScreeningSettings(Strict):
     yente: YenteSettings | None = None
 
 
+class CredentialSettings(Strict):
+    """Who issues credentials, for people to read, and with which kind of key (for a key that is made anew)."""
+
+    issuer_name: str = Field(default="Placet", min_length=1, max_length=200)
+    algorithm: Literal["ES256", "Ed25519"] = "ES256"
+
+
+class DeliverySettings(Strict):
+    """How credentials reach their holders. `offer`: a link by mail. `file`: the folder `credentials` of the data
+    directory. `webhook`: a wallet service, by [delivery.webhook]."""
+
+    kind: Literal["offer", "file", "webhook"] = "offer"
+    webhook: WebhookSettings | None = None
+
+
 class Settings(Strict):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -85,6 +101,8 @@ class Settings(Strict):
     screening: ScreeningSettings = ScreeningSettings()
     chain: ChainSettings = ChainSettings()
     executor: ExecutorSettings = ExecutorSettings()
+    credentials: CredentialSettings = CredentialSettings()
+    delivery: DeliverySettings = DeliverySettings()
     calendar: BusinessCalendar = BusinessCalendar()
     patience: Patience = Patience()
     policy: dict[str, dict[str, Any]] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from placet.catalogue.registry import CATALOGUE
@@ -10,8 +11,15 @@ from placet.connectors.blobs.objects import folder_blobs, s3_blobs
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
 from placet.connectors.chain.signatures import signer_of
+from placet.connectors.credentials.executor_client import ExecutorClient
+from placet.connectors.credentials.port import CredentialActivities, Signer
+from placet.connectors.credentials.stored import StoredCredentials
 from placet.connectors.crm.port import Crm, CrmActivities
 from placet.connectors.crm.registry import PartnerRegistry
+from placet.connectors.delivery.file import FileDelivery
+from placet.connectors.delivery.offer import OfferByMail
+from placet.connectors.delivery.port import DeliveryActivities, WalletDelivery
+from placet.connectors.delivery.webhook import WebhookDelivery
 from placet.connectors.drafting.port import Drafter, DraftingActivities
 from placet.connectors.drafting.stored import StoredDrafter
 from placet.connectors.extraction.docling_serve import DoclingServeExtractor
@@ -44,6 +52,8 @@ from placet.store.house import House
 
 Given = TypeVar("Given")
 
+NO_EXECUTOR = Path("executor.sock")
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -61,10 +71,12 @@ class Ports:
     policies: Policies
     resources: Resources
     treasury: Treasury
+    signer: Signer
+    wallet: WalletDelivery
 
 
 def embedded_ports(store: Store, settings: Settings | None = None) -> Ports:
-    """Everything on this machine, without a network."""
+    """Everything on this machine, without a network; keys are asked for elsewhere, see `ports_of`."""
     blobs = StoredBlobs(store)
     return Ports(
         blobs=blobs,
@@ -79,6 +91,8 @@ def embedded_ports(store: Store, settings: Settings | None = None) -> Ports:
         policies=StoredPolicies(store, policy_check(settings or Settings(), CATALOGUE)),
         resources=StoredResources(store),
         treasury=NoTreasury(),
+        signer=ExecutorClient(NO_EXECUTOR),
+        wallet=OfferByMail(store),
     )
 
 
@@ -98,7 +112,12 @@ def blobs_of(settings: Settings, store: Store, datadir: DataDir, environment: Ma
 
 def ports_of(settings: Settings, store: Store, datadir: DataDir, environment: Mapping[str, str]) -> Ports:
     """What the settings ask for."""
-    ports = replace(embedded_ports(store, settings), blobs=blobs_of(settings, store, datadir, environment))
+    token = secret_of(environment, settings.executor.token_env) if settings.executor.token_env else None
+    ports = replace(
+        embedded_ports(store, settings),
+        blobs=blobs_of(settings, store, datadir, environment),
+        signer=ExecutorClient(datadir.executor_socket(), settings.executor.url, token),
+    )
     extraction, screening = settings.extraction, settings.screening
     try:
         extractor: TextExtractor = LocalExtractor(extraction.local)
@@ -107,9 +126,14 @@ def ports_of(settings: Settings, store: Store, datadir: DataDir, environment: Ma
         screener: Screener = LocalListScreener(screening.local)
         if screening.source == "yente":
             screener = YenteScreener(_given(screening.yente, "screening.yente"), environment)
+        wallet = ports.wallet
+        if settings.delivery.kind == "file":
+            wallet = FileDelivery(datadir.path / "credentials")
+        elif settings.delivery.kind == "webhook":
+            wallet = WebhookDelivery(_given(settings.delivery.webhook, "delivery.webhook"), environment)
     except ValueError as error:
         raise SettingsError(str(error)) from error
-    return replace(ports, extractor=extractor, screener=screener)
+    return replace(ports, extractor=extractor, screener=screener, wallet=wallet)
 
 
 def _given(table: Given | None, name: str) -> Given:
@@ -120,9 +144,12 @@ def _given(table: Given | None, name: str) -> Given:
 
 def activities(store: Store, ports: Ports) -> list[Callable[..., Any]]:
     """Every activity that the worker serves."""
+    credentials = StoredCredentials(store, ports.signer)
     owners = (
         Records(store),
+        CredentialActivities(credentials),
         CrmActivities(ports.crm),
+        DeliveryActivities(credentials, ports.wallet),
         DraftingActivities(ports.drafts),
         ExtractionActivities(ports.extractor, ports.blobs),
         LifecycleActivities(ports.resources),
@@ -158,7 +185,13 @@ def open_store(
 ) -> Store:
     base_url = settings.server.base_url or f"http://{settings.server.host}:{port}"
     life = timedelta(days=settings.server.link_life_days)
-    house = House(base_url=base_url, secret=datadir.secret(), link_life=life, signer_of=signer_of)
+    house = House(
+        base_url=base_url,
+        secret=datadir.secret(),
+        link_life=life,
+        issuer_name=settings.credentials.issuer_name,
+        signer_of=signer_of,
+    )
     return Store(database_url(settings, datadir, environment), house, clock)
 
 

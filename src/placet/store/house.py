@@ -49,11 +49,18 @@ class RefusalBudget:
             return used <= self.per_minute
 
 
+LINK, OFFER = b"placet-link\x00", b"placet-offer\x00"
+WALLET = b"placet-wallet\x00"
+
+
 @dataclass(frozen=True)
 class House:
+    """`issuer_name` is who signs credentials, for people to read."""
+
     base_url: str = "http://127.0.0.1:8400"
     secret: str = ""
     link_life: timedelta = timedelta(days=60)
+    issuer_name: str = "Placet"
     refusals: RefusalBudget = field(default_factory=RefusalBudget, compare=False)
     signer_of: SignerOf = field(default=no_signer, compare=False)
 
@@ -65,29 +72,43 @@ class House:
         return self.page(f"/l/{self.link_token(decision_id, person, now)}")
 
     def link_token(self, decision_id: str, person: str, now: datetime) -> str:
-        expires = int((now + self.link_life).timestamp())
-        body = json.dumps([decision_id, person, expires], separators=(",", ":"), ensure_ascii=False).encode()
-        return f"{_encoded(body)}.{_encoded(self._signature(body))}"
+        return self._token(LINK, decision_id, person, now)
 
     def wallet_challenge(self, person: str, address: str) -> str:
         """What a wallet signs to prove itself here, and nowhere else."""
-        return _encoded(self._signature(f"{person}\x00{address}".encode(), b"placet-wallet\x00"))
+        return _encoded(self._signature(WALLET, f"{person}\x00{address}".encode()))
 
     def read_link(self, token: str, now: datetime) -> tuple[str, str]:
         """`(decision id, person)`; raises BadLink or LinkExpired."""
+        return self._read(LINK, token, now)
+
+    def offer(self, credential: str, holder: str, now: datetime) -> str:
+        """The address at which a holder fetches a credential, once or often, until the link expires."""
+        return self.page(f"/credentials/{self._token(OFFER, credential, holder, now)}")
+
+    def read_offer(self, token: str, now: datetime) -> tuple[str, str]:
+        """`(credential, holder)`; raises BadLink or LinkExpired."""
+        return self._read(OFFER, token, now)
+
+    def _token(self, purpose: bytes, thing: str, person: str, now: datetime) -> str:
+        expires = int((now + self.link_life).timestamp())
+        body = json.dumps([thing, person, expires], separators=(",", ":"), ensure_ascii=False).encode()
+        return f"{_encoded(body)}.{_encoded(self._signature(purpose, body))}"
+
+    def _read(self, purpose: bytes, token: str, now: datetime) -> tuple[str, str]:
         try:
             body, signature = (_decoded(part) for part in token.split(".", 1))
-            genuine = hmac.compare_digest(signature, self._signature(body))
-            decision_id, person, expires = json.loads(body) if genuine else ("", "", 0)
+            genuine = hmac.compare_digest(signature, self._signature(purpose, body))
+            thing, person, expires = json.loads(body) if genuine else ("", "", 0)
         except (ValueError, TypeError) as error:
             raise BadLink("This link is damaged; use the one in your mail.") from error
         if not genuine:
             raise BadLink("This link is damaged; use the one in your mail.")
         if now.timestamp() >= expires:
             raise LinkExpired("This link has expired; ask the person who sent it for a new one.")
-        return str(decision_id), str(person)
+        return str(thing), str(person)
 
-    def _signature(self, body: bytes, purpose: bytes = b"placet-link\x00") -> bytes:
+    def _signature(self, purpose: bytes, body: bytes) -> bytes:
         if len(self.secret) < 32:
             raise RuntimeError("links need a secret of at least 32 characters")
         return hmac.new(self.secret.encode(), purpose + body, hashlib.sha256).digest()

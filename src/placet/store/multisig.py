@@ -11,7 +11,7 @@ from placet.domain import multisig as rule
 from placet.domain.audit import digest
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.multisig import Act, Approval, Heard, Member, MemberStanding, MultisigRules, MultisigSpec
-from placet.domain.people import SYSTEM, Person
+from placet.domain.people import SYSTEM, Person, Role
 from placet.domain.task import Reason, Refusal, Verdict
 from placet.store import council_mail, people
 from placet.store import tables as t
@@ -110,9 +110,9 @@ def open_multisig(case: LockedCase, spec: MultisigSpec, ordinal: int, calendar: 
     tx, found = case.tx, decision_id(case.id, spec.name, ordinal)
     if (known := tx.conn.execute(_ROW, {"of_task": found}).mappings().one_or_none()) is not None:
         return LockedMultisig(case, known)
-    holding = _holding(tx, spec, case["scope"])
-    barred = rule.barred(spec, case["requester"], holding)
-    members = [one for one in holding if one.person not in barred] if len(holding) <= rule.MOST_MEMBERS else []
+    having = holding(tx, spec.council, case["scope"])
+    barred = rule.barred(spec, case["requester"], having)
+    members = [one for one in having if one.person not in barred] if len(having) <= rule.MOST_MEMBERS else []
     rules = rule.freeze(spec, members, tx.now, calendar, case["scope"])
     frozen = rules.model_dump(mode="json")
     times = {"due_at": rules.due_at, "next_at": rule.next_at(rules, Heard())}
@@ -173,11 +173,11 @@ def able(council: LockedMultisig) -> set[str] | None:
     rules = council.rules
     if not rules.ordered:
         return None
-    holding = sa.select(t.role_grant.c.person_id).where(
+    holders = sa.select(t.role_grant.c.person_id).where(
         people.holders(rules.council.name, rules.council.scope or council.case["scope"])
     )
     members = [one.person for one in rules.members]
-    query = sa.select(_p.id).where(_p.id.in_(members), _p.active, _p.id.in_(holding))
+    query = sa.select(_p.id).where(_p.id.in_(members), _p.active, _p.id.in_(holders))
     return set(council.case.tx.conn.execute(query).scalars())
 
 
@@ -187,13 +187,13 @@ def hindrance(council: LockedMultisig, person: Person, act: Act = Act.APPROVE) -
     return rule.hindrance(council.rules, council.heard, standing(council, person), act, **state)
 
 
-def _holding(tx: Tx, spec: MultisigSpec, scope: str) -> list[Member]:
+def holding(tx: Tx, council: Role, scope: str) -> list[Member]:
     """Everybody of the organisation who holds the role now, each with the wallet registered now."""
-    holding = sa.select(t.role_grant.c.person_id).where(people.holders(spec.council.name, spec.council.scope or scope))
+    holders = sa.select(t.role_grant.c.person_id).where(people.holders(council.name, council.scope or scope))
     query = (
         sa.select(_p.id, _w.address)
         .outerjoin_from(t.person, t.wallet, _w.person_id == _p.id)
-        .where(_p.active, ~_p.external, _p.id.in_(holding))
+        .where(_p.active, ~_p.external, _p.id.in_(holders))
         .order_by(_p.id)
         .limit(rule.MOST_MEMBERS + 1)
     )

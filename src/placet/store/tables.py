@@ -9,6 +9,10 @@ from placet.store.coop_tables import membership_change as membership_change
 from placet.store.coop_tables import policy_version as policy_version
 from placet.store.coop_tables import resource as resource
 from placet.store.coop_tables import resource_change as resource_change
+from placet.store.credential_tables import badge as badge
+from placet.store.credential_tables import credential as credential
+from placet.store.credential_tables import credential_key as credential_key
+from placet.store.credential_tables import credential_status as credential_status
 from placet.store.instant import EPOCH as EPOCH
 from placet.store.instant import Instant as Instant
 from placet.store.voting_tables import budget as budget

@@ -1,7 +1,6 @@
 """Carry out what the voters have approved, if the world is still as they saw it."""
 
-from typing import ClassVar
-
+from placet.catalogue.cooperative.disbursement import TreasuryDisbursement
 from placet.catalogue.cooperative.governance_model import (
     ExecutionOrder,
     ExecutionOutcome,
@@ -26,11 +25,10 @@ from placet.durable.workflow import case
     decides="Nobody decides again; a payment still takes the signatures of the council.",
     silence="A step that fails is put to the coordinators; a payment waits for its signatures.",
     by_people=False,
+    children=("treasury-disbursement",),
 )
 class DecisionExecution(Case):
     """One approved act, checked once more at the moment of its execution, and refused visibly if it no longer fits."""
-
-    disbursement: ClassVar[type[Case] | None] = None
 
     async def run(self, order: ExecutionOrder) -> ExecutionOutcome:
         match order.action:
@@ -50,10 +48,8 @@ class DecisionExecution(Case):
                 return ExecutionOutcome(status="done", reason=f"Version {version.version} is in force.")
 
     async def paid(self, order: ExecutionOrder, transfer: TreasuryTransfer) -> ExecutionOutcome:
-        if self.disbursement is None:
-            raise Overtaken("This installation has no treasury that could pay.")
         payment = Disbursement(to=transfer.to, token=transfer.token, amount=transfer.amount, memo=transfer.memo)
-        verdict = await self.child(self.disbursement, payment, "Treasury disbursement")
+        verdict = await self.child(TreasuryDisbursement, payment, "Treasury disbursement")
         if not verdict.favourable:
             raise Refused("Treasury disbursement", verdict)
         return ExecutionOutcome(status="done", reason=f"Paid by {verdict.data['case']}.")

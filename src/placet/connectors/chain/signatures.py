@@ -6,6 +6,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
+from placet.connectors.chain.extra import importing
 from placet.domain.intent import ADDRESS, Intent, typed_data
 from placet.domain.signature import BadSignature, CannotRecover, normal
 
@@ -21,10 +22,13 @@ def signable(intent: Intent) -> dict[str, Any]:
     if intent.safe_nonce is None:
         return typed_data(intent)
     try:
-        safe = import_module("placet.connectors.chain.safe")
+        with importing():
+            safe = import_module("placet.connectors.chain.safe")
     except ImportError as error:
         raise CannotRecover(MISSING) from error
-    typed: dict[str, Any] = safe.safe_typed_data(intent)
+    with importing():
+        # It may import more only now.
+        typed: dict[str, Any] = safe.safe_typed_data(intent)
     return typed
 
 
@@ -32,9 +36,10 @@ def recover(typed: dict[str, Any], signature: str) -> str:
     """The checksum address of the wallet that signed this. Raises BadSignature, or CannotRecover without the extra."""
     spelled = normal(signature)
     try:
-        from eth_account import Account
-        from eth_account.messages import encode_typed_data
-        from eth_keys.exceptions import BadSignature as NotOnCurve
+        with importing():
+            from eth_account import Account
+            from eth_account.messages import encode_typed_data
+            from eth_keys.exceptions import BadSignature as NotOnCurve
     except ImportError as error:
         raise CannotRecover(MISSING) from error
     message = encode_typed_data(full_message=typed)
@@ -54,11 +59,14 @@ def signer_of(intent: Intent, signature: str) -> str:
 def checksum(address: str) -> str:
     """The address with its checksum. One in mixed case must have the right one already; raises BadAddress."""
     try:
-        from eth_utils.address import to_checksum_address
+        with importing():
+            from eth_utils.address import to_checksum_address
     except ImportError as error:
         raise CannotRecover(MISSING) from error
     if re.fullmatch(ADDRESS, address) is None:
         raise BadAddress("An address is 0x and 40 hex digits.")
+    if int(address, 16) == 0:
+        raise BadAddress("Nobody holds the zero address.")
     spelled = str(to_checksum_address(address))
     digits = address[2:]
     if address != spelled and digits not in (digits.lower(), digits.upper()):
@@ -69,7 +77,8 @@ def checksum(address: str) -> str:
 def signed(typed: dict[str, Any], keystore: str, passphrase: str) -> str:
     """Sign with the key in an encrypted keystore file (the JSON that wallets export). Raises ValueError."""
     try:
-        from eth_account import Account
+        with importing():
+            from eth_account import Account
     except ImportError as error:
         raise CannotRecover(MISSING) from error
     try:

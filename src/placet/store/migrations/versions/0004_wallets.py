@@ -5,7 +5,7 @@ from alembic import op
 
 from placet.store.tables import Instant
 
-revision = "0004_wallets"
+revision = "0004"
 down_revision = "0003"
 
 

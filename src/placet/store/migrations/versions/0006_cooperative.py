@@ -6,8 +6,8 @@ from sqlalchemy.dialects import postgresql
 
 from placet.store.tables import Instant
 
-revision = "0004_cooperative"
-down_revision = "0004_wallets"
+revision = "0006"
+down_revision = "0005"
 
 JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
