@@ -7,6 +7,7 @@ from placet.connectors.blobs.inspection import MOST_BYTES
 from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
 from placet.control import deletions
+from placet.control.accounts import Accounts
 from placet.control.ballots import Ballots
 from placet.control.cases import Cases
 from placet.control.documents import Documents
@@ -16,13 +17,16 @@ from placet.control.faucet import Faucet
 from placet.control.links import Links
 from placet.control.messages import Messages
 from placet.control.people import People
+from placet.control.sessions import Sessions
 from placet.control.tasks import Tasks
+from placet.control.tokens import Tokens
 from placet.control.vitals import Pulse
 from placet.control.votes import Votes
 from placet.control.voting import Voting
 from placet.control.workflows import Workflows
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Patience
+from placet.domain.session import SessionRules
 from placet.durable.workflow import Entry
 from placet.store.engine import Store
 
@@ -40,9 +44,13 @@ class Control:
         patience: Patience | None = None,
         blobs: BlobStore | None = None,
         most_bytes: int = MOST_BYTES,
+        session: SessionRules | None = None,
     ) -> None:
         self.door = Door(store)
         self.people = People(self.door)
+        self.tokens = Tokens(self.door)
+        self.accounts = Accounts(self.door, session or SessionRules())
+        self.sessions = Sessions(self.door, session or SessionRules())
         self.workflows = Workflows(
             self.door,
             catalogue,

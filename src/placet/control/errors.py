@@ -21,12 +21,15 @@ class Kind(StrEnum):
     INVALID = "invalid"
     GONE = "gone"
     TOO_LARGE = "too-large"
+    TOO_MANY = "too-many"
     UNAVAILABLE = "unavailable"
 
 
 CODES: dict[str, tuple[Kind, str]] = {
     "unauthenticated": (Kind.UNAUTHENTICATED, "Sign in first"),
+    "wrong-credentials": (Kind.UNAUTHENTICATED, "Not signed in"),
     "forbidden": (Kind.FORBIDDEN, "Not allowed"),
+    "unknown-identity": (Kind.FORBIDDEN, "Not known here"),
     "excluded": (Kind.FORBIDDEN, "You cannot decide this"),
     "not-asked": (Kind.FORBIDDEN, "Not asked"),
     "own-proposal": (Kind.FORBIDDEN, "Your own proposal"),
@@ -80,6 +83,8 @@ CODES: dict[str, tuple[Kind, str]] = {
     "bad-cursor": (Kind.INVALID, "Unknown position in the list"),
     "bad-import": (Kind.INVALID, "The file was not imported"),
     "idempotency-mismatch": (Kind.INVALID, "Key used before"),
+    "weak-password": (Kind.INVALID, "Choose a better password"),
+    "too-many-attempts": (Kind.TOO_MANY, "Too many attempts"),
     "too-large": (Kind.TOO_LARGE, "Too large"),
     "unavailable": (Kind.UNAVAILABLE, "Not possible right now"),
 }

@@ -74,6 +74,7 @@ def control_of(store: Store, settings: Settings, blobs: BlobStore | None = None)
         patience=settings.patience,
         blobs=blobs,
         most_bytes=settings.documents.max_file_mb * 1_000_000,
+        session=settings.session,
     )
 
 

@@ -16,6 +16,7 @@ from placet.connectors.screening.yente import YenteSettings
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Patience
 from placet.domain.model import Strict
+from placet.domain.session import SessionRules
 from placet.durable.workflow import Entry
 
 
@@ -72,6 +73,16 @@ class ScreeningSettings(Strict):
     yente: YenteSettings | None = None
 
 
+class OidcSettings(Strict):
+    """An OpenID Connect provider that people sign in with; `issuer` is where its description lies. Whoever it names is
+    known by its subject, the first time by a verified e-mail address."""
+
+    issuer: str = Field(pattern=r"^https?://")
+    client_id: str
+    client_secret_env: str | None = None
+    label: str = "your organisation"
+
+
 class Settings(Strict):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -82,6 +93,8 @@ class Settings(Strict):
     screening: ScreeningSettings = ScreeningSettings()
     calendar: BusinessCalendar = BusinessCalendar()
     patience: Patience = Patience()
+    session: SessionRules = SessionRules()
+    oidc: OidcSettings | None = None
     policy: dict[str, dict[str, Any]] = {}
 
 
@@ -99,7 +112,7 @@ def load(path: Path | None, catalogue: Sequence[Entry]) -> Settings:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
         raise SettingsError(_told(error, path, "")) from error
-    for part, model in (("calendar", BusinessCalendar), ("patience", Patience)):
+    for part, model in (("calendar", BusinessCalendar), ("patience", Patience), ("session", SessionRules)):
         _no_unknown(raw.get(part, {}), model, part)
     policies = {entry.policy_name: entry for entry in catalogue}
     for name in settings.policy:

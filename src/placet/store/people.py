@@ -128,6 +128,19 @@ def issue_token(tx: Tx, actor: str, person_id: str, label: str, token: str | Non
     return token
 
 
+def token_id(hashed: str) -> str:
+    """The name of a token: enough of its hash to tell it from others, and of no use otherwise."""
+    return hashed[:16]
+
+
+def revoke_token(tx: Tx, actor: str, hashed: str) -> None:
+    """End a token; one that has ended already stays as it is."""
+    here = t.access_token.update().where(_a.hash == hashed, _a.revoked_at.is_(None))
+    row = tx.conn.execute(sa.select(_a.person_id, _a.label).where(_a.hash == hashed)).one()
+    if tx.conn.execute(here.values(revoked_at=tx.now)).rowcount:
+        append(tx, REGISTRY, actor, "token.revoked", {"person": row.person_id, "label": row.label})
+
+
 def admit_external(tx: Tx, who: External) -> None:
     """Make somebody outside known, so that acts and mails have an address; gives no rights and no token."""
     email = who.email.strip().lower()

@@ -6,6 +6,11 @@ from placet.store.columns import counter, json, where
 from placet.store.columns import metadata as metadata
 from placet.store.instant import EPOCH as EPOCH
 from placet.store.instant import Instant as Instant
+from placet.store.session_tables import account as account
+from placet.store.session_tables import identity as identity
+from placet.store.session_tables import invitation as invitation
+from placet.store.session_tables import session as session
+from placet.store.session_tables import sign_in_attempt as sign_in_attempt
 from placet.store.voting_tables import budget as budget
 from placet.store.voting_tables import ledger as ledger
 from placet.store.voting_tables import mailing as mailing

@@ -1,0 +1,15 @@
+"""All the pages of the application, area by area; a new area adds its routes here."""
+
+from fastapi import FastAPI
+
+from placet.web import inbox, links, live, provider, signin, uploads
+from placet.web.assets import Assets
+
+AREAS = (signin, provider, inbox, live, links, uploads)
+
+
+def install(app: FastAPI) -> None:
+    """Add the pages, and what they are made of."""
+    app.mount("/static", Assets(), name="static")
+    for area in AREAS:
+        app.include_router(area.routes)
