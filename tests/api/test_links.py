@@ -215,7 +215,7 @@ async def test_every_simple_field_of_a_form_can_be_filled_in(office: Office) -> 
     link = await asked(office, form=form, form_on=())
     page = (await office.http.get(link)).text
     assert '<select id="colour"' in page and '<option value="blue">Blue</option>' in page
-    assert 'type="checkbox" name="sure"' in page and 'name="data.comment"' in page
+    assert 'type="checkbox" id="sure" name="sure"' in page and 'name="data.comment"' in page
     sent = {
         "outcome": "approve",
         "colour": "blue",
