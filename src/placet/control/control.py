@@ -10,6 +10,7 @@ from placet.control import deletions
 from placet.control.accounts import Accounts
 from placet.control.ballots import Ballots
 from placet.control.cases import Cases
+from placet.control.directory import Directory
 from placet.control.documents import Documents
 from placet.control.door import Door
 from placet.control.events import Events
@@ -17,6 +18,7 @@ from placet.control.faucet import Faucet
 from placet.control.links import Links
 from placet.control.messages import Messages
 from placet.control.people import People
+from placet.control.polls import Polls
 from placet.control.sessions import Sessions
 from placet.control.tasks import Tasks
 from placet.control.tokens import Tokens
@@ -48,6 +50,7 @@ class Control:
     ) -> None:
         self.door = Door(store)
         self.people = People(self.door)
+        self.directory = Directory(self.door)
         self.tokens = Tokens(self.door)
         self.accounts = Accounts(self.door, session or SessionRules())
         self.sessions = Sessions(self.door, session or SessionRules())
@@ -68,5 +71,6 @@ class Control:
         self.ballots = Ballots(self.door)
         self.votes = Votes(self.door)
         self.voting = Voting(self.door, self.workflows)
+        self.polls = Polls(self.door)
         self.faucet = Faucet(self.door)
         self.pulse = Pulse(self.door)

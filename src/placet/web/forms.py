@@ -1,6 +1,7 @@
 """Forms from a JSON Schema, for pages that work without scripts: inputs, groups of them, lists with rows to fill."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,22 +14,24 @@ from placet.web.words import reader
 
 PREFIX = "data."
 TAKEN = ("outcome", "comment", "subject_hash", "key", "confirmation")
-MORE = "_more"
+MORE, LESS = "_more", "_less"
 MOST_ROWS = 100
 WRONG = {
     "integer": "Write a whole number.",
     "number": "Write a number like 12.5.",
+    "decimal": "Write a number like 12.5.",
     "json": "Write valid JSON.",
     "moment": "Choose a date and a time.",
 }
-KINDS = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
+KINDS = {"string": "text", "integer": "integer", "number": "number", "decimal": "decimal", "boolean": "boolean"}
+DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
 FORMATS = {"date": "date", "date-time": "moment", "email": "email", "uri": "url"}
 
 
 @dataclass(frozen=True)
 class Field:
     """One input, a `group` with parts, or a `list` of items; the other kinds are text, long, lines, integer, number,
-    boolean, choice, date, moment, email, url and json."""
+    decimal, boolean, choice, date, moment, email, url and json."""
 
     name: str
     label: str
@@ -91,6 +94,21 @@ def read(sent: Mapping[str, str], wanted: Sequence[Field], top: str = "/data") -
     return data, faults
 
 
+def rearranged(sent: Mapping[str, str]) -> bool:
+    """Whether a list of the form is to get another row, or to lose one; then nothing is to be read of it yet."""
+    return MORE in sent or LESS in sent
+
+
+def tidied(sent: Mapping[str, str], wanted: Sequence[Field]) -> dict[str, str]:
+    """The form without the row that is to go, and without rows in which nothing is written: so the rows on the page
+    have the numbers under which errors name them."""
+    dropped = sent.get(LESS)
+    kept = {key: value for key, value in sent.items() if key != LESS and not (dropped and _within(key, dropped))}
+    for one in wanted:
+        kept = _packed(kept, one, _own_name(one))
+    return kept
+
+
 def places(shown: Iterable[Input]) -> dict[str, str]:
     """Where each field stands on the page, by the path under which errors name it."""
     found: dict[str, str] = {}
@@ -143,6 +161,34 @@ def _input(
     return Input(one, name, path, value=value, error=error, must=must)
 
 
+def _within(key: str, name: str) -> bool:
+    return key == name or key.startswith(f"{name}.")
+
+
+def _packed(sent: dict[str, str], one: Field, name: str) -> dict[str, str]:
+    """The same with the rows of this list numbered anew, and those of the lists in it."""
+    if one.kind == "group":
+        for part in one.parts:
+            sent = _packed(sent, part, f"{name}.{part.name}")
+        return sent
+    if one.kind != "list" or one.item is None:
+        return sent
+    more = sent.get(MORE)
+    rest = {key: value for key, value in sent.items() if not key.startswith(f"{name}.")}
+    number = 0
+    for row in range(min(_rows(name, sent), MOST_ROWS)):
+        old, new = f"{name}.{row}", f"{name}.{number}"
+        here = {f"{new}{key[len(old) :]}": value for key, value in sent.items() if _within(key, old)}
+        growing = more is not None and _within(more, old)
+        if not growing and not any(value.strip() for value in here.values()):
+            continue
+        if growing and more is not None:
+            rest[MORE] = f"{new}{more[len(old) :]}"
+        rest |= _packed(here, one.item, new)
+        number += 1
+    return rest
+
+
 def _rows(name: str, sent: Mapping[str, str]) -> int:
     """How many rows of this list were sent."""
     heads = (key[len(name) + 1 :].partition(".")[0] for key in sent if key.startswith(f"{name}."))
@@ -176,7 +222,7 @@ def _read_rows(
     """The rows in which something was written; the places of faults are those of the rows that are kept."""
     found: list[Any] = []
     for row in range(min(_rows(name, sent), MOST_ROWS)):
-        if any(key.startswith(f"{name}.{row}") and value.strip() for key, value in sent.items()):
+        if any(_within(key, f"{name}.{row}") and value.strip() for key, value in sent.items()):
             value = _read(item, f"{name}.{row}", f"{pointer}/{len(found)}", sent, faults)
             found.append({} if value is None else value)
     return found or ([] if one.required else None)
@@ -188,6 +234,8 @@ def _value(one: Field, text: str) -> Any:
             return int(text)
         case "number":
             return float(text.replace(",", "."))
+        case "decimal":
+            return _decimal(text)
         case "json":
             return json.loads(text)
         case "lines":
@@ -199,6 +247,14 @@ def _value(one: Field, text: str) -> Any:
         case "long":
             return text.replace("\r\n", "\n")
     return text
+
+
+def _decimal(text: str) -> str:
+    """The number as it was written, with a point."""
+    written = text.replace(",", ".")
+    if not DECIMAL.fullmatch(written):
+        raise ValueError("no decimal number")
+    return written
 
 
 def _parts(schema: Mapping[str, Any], within: Mapping[str, Any]) -> Iterator[Field]:
@@ -217,8 +273,10 @@ def _resolved(schema: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, A
     if len(options) == 1 or (
         numbers and all(option.get("type") in ("number", "integer", "string") for option in options)
     ):
-        # A decimal may be written as a number or as text; people write a number.
+        # A decimal may be written as a number or as text; as text it stays exact.
         chosen = (numbers or options)[0]
+        if len(options) > 1:
+            chosen = {**chosen, "type": "decimal"}
         found = {**_resolved(schema, chosen), **{key: value for key, value in found.items() if key != "anyOf"}}
     return found
 

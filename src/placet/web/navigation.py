@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from placet.domain.people import Person
+from placet.control.voting import scopes_of
+from placet.domain.access import Action, permitted
+from placet.domain.people import ADMIN, EVERYWHERE, Person
 from placet.web.words import later
 
 
@@ -27,9 +29,33 @@ def everybody(person: Person) -> bool:
     return True
 
 
+def votes_or_oversees(person: Person) -> bool:
+    return bool(scopes_of(person))
+
+
+def proposes(person: Person) -> bool:
+    return not person.external and any(person.holds_any(role) for role in ("proposer", "voter", ADMIN))
+
+
+def manages(person: Person) -> bool:
+    return permitted(person, Action.MANAGE_PEOPLE, EVERYWHERE)
+
+
+def administers(person: Person) -> bool:
+    return manages(person) or permitted(person, Action.READ_LEDGER, EVERYWHERE)
+
+
+def starts(person: Person) -> bool:
+    return not person.external
+
+
 WAYS = (
     Way("/", later("Inbox"), "inbox", everybody, ("/tasks",)),
     Way("/cases", later("Cases"), "cases", everybody),
+    Way("/voter", later("Voting"), "vote", votes_or_oversees),
+    Way("/proposer", later("Proposals"), "propose", proposes),
+    Way("/catalogue", later("Catalogue"), "catalogue", starts),
+    Way("/admin", later("Administration"), "admin", administers),
 )
 
 

@@ -24,7 +24,7 @@ from placet.control.errors import Kind, Problem
 from placet.control.markdown import rendered
 from placet.domain.explain import in_full
 from placet.store.engine import StoreUnavailable
-from placet.web import charts, forms, times, words
+from placet.web import charts, forms, telling, times, words
 from placet.web.assets import asset
 from placet.web.navigation import ways
 from placet.web.words import Reader, _, languages, preferred, read_by, reader, zone_of
@@ -72,6 +72,7 @@ PAGES.filters |= {
     "countdown": times.countdown,
     "markdown": lambda text: Markup(rendered(str(text))),
     "is_hash": lambda value: bool(HASH.fullmatch(str(value))),
+    **telling.FILTERS,
 }
 PAGES.globals |= {
     "places": forms.places,

@@ -2,10 +2,22 @@
 
 from fastapi import FastAPI
 
-from placet.web import inbox, links, live, provider, signin, uploads
+from placet.web import (
+    administration,
+    catalogue,
+    inbox,
+    links,
+    live,
+    persons,
+    proposing,
+    provider,
+    signin,
+    uploads,
+    voting,
+)
 from placet.web.assets import Assets
 
-AREAS = (signin, provider, inbox, live, links, uploads)
+AREAS = (signin, provider, inbox, live, links, uploads, voting, proposing, catalogue, persons, administration)
 
 
 def install(app: FastAPI) -> None:
