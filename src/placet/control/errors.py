@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from placet.control.sent import MAIL, SLUG
 from placet.domain.forms import Fault
 from placet.store.acts import NotCounted
 
@@ -188,9 +189,16 @@ PLAIN = {
 }
 
 
+FORMS = {
+    SLUG: "Use small letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit.",
+    MAIL: "Write an e-mail address, such as nora@example.org.",
+}
+"""What is wrong with a text that has not the form of one of these patterns, without showing the pattern."""
+
+
 def plain_words(error: ErrorDetails) -> str:
     """A validation error as a sentence for a person."""
-    template = PLAIN.get(error["type"])
+    template = FORMS.get(error.get("ctx", {}).get("pattern", "")) or PLAIN.get(error["type"])
     if template is None:
         return error["msg"].removeprefix("Value error, ")
     try:

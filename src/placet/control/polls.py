@@ -1,4 +1,4 @@
-"""What voters and proposers see on their pages: what is voted on, most urgent first; how votes ended; their own vote."""
+"""What voters and proposers see on their pages: what is voted on, most urgent first; how votes ended; their own."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

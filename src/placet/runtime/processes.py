@@ -132,6 +132,7 @@ async def run_api(place: Place) -> None:
     client = await engine.connect(settings.temporal, place.temporal, CATALOGUE, place.environment, lazy=True)
     blobs = blobs_of(settings, store, place.datadir, place.environment)
     app = create_app(control_of(store, settings, blobs), engine_status=lambda: engine_status(client))
+    app.state.engine_page = settings.temporal.ui
     server = _Server(
         uvicorn.Config(
             app,

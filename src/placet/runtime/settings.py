@@ -42,12 +42,14 @@ class TemporalSettings(Strict):
     """The embedded server, unless an address is given; then TLS, keys and, if it is not set here, the namespace come
     from the standard TEMPORAL_* environment.
 
-    TEMPORAL_ADDRESS alone changes nothing: people export it for the `temporal` client of their embedded server.
+    TEMPORAL_ADDRESS alone changes nothing: people export it for the `temporal` client of their embedded server. `ui` is
+    where the pages of Temporal are, if there are some; administrators get a link to them.
     """
 
     address: str | None = None
     namespace: str | None = None
     task_queue: str = "placet"
+    ui: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
 
 
 class MailSettings(Strict):

@@ -45,9 +45,9 @@ async def deposit(request: Request, visitor: Visitor) -> Response:
     sent = await sent_by(request)
     try:
         given = _given(sent)
-        if permitted(visitor.person, Action.DEPOSIT, EVERYWHERE):
-            if asks := await confirmed(request, visitor, sent):
-                return asks
+        allowed = permitted(visitor.person, Action.DEPOSIT, EVERYWHERE)
+        if allowed and (asks := await confirmed(request, visitor, sent)):
+            return asks
         plain = {name: value for name, value in sent.items() if name != CONFIRMATION}
         await control_of(request).faucet.deposit(visitor.person, given, once(request, plain))
     except Problem as problem:

@@ -20,10 +20,11 @@ class Stop:
     note: str = ""
 
 
-def _picture(width: float, height: float, body: Markup, name: str, kind: str) -> Markup:
+def _picture(width: float, height: float, body: Markup, name: str, kind: str, stretched: bool = False) -> Markup:
     told = Markup('role="img" aria-label="{}"').format(name) if name else Markup('aria-hidden="true"')
-    return Markup('<svg class="{}" viewBox="0 0 {} {}" {} focusable="false">{}</svg>').format(
-        kind, width, height, told, body
+    shape = Markup(' preserveAspectRatio="none"') if stretched else ""
+    return Markup('<svg class="{}" viewBox="0 0 {} {}"{} {} focusable="false">{}</svg>').format(
+        kind, width, height, shape, told, body
     )
 
 
@@ -65,7 +66,7 @@ def tally(name: str, parts: Iterable[tuple[str, str, int]], total: int, width: i
             )
         )
         x += wide
-    return _picture(width, height, Markup("").join(drawn), name, "tally")
+    return _picture(width, height, Markup("").join(drawn), name, "tally", stretched=True)
 
 
 def course(stops: Sequence[Stop], columns: int = 6) -> Markup:

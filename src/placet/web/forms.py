@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from placet.control.errors import Problem
 from placet.domain.forms import Fault
-from placet.web.words import reader
+from placet.domain.proposal import MAX_AMOUNT
+from placet.web.words import _, reader
 
 PREFIX = "data."
 TAKEN = ("outcome", "comment", "subject_hash", "key", "confirmation")
@@ -115,6 +116,18 @@ def places(shown: Iterable[Input]) -> dict[str, str]:
     for one in shown:
         found[one.path] = one.id
         found |= places((*one.parts, *one.rows))
+    return found
+
+
+def labels(shown: Iterable[Input]) -> dict[str, str]:
+    """What each field is called on the page, with the entry of a list that it belongs to, by its path."""
+    found: dict[str, str] = {}
+    for one in shown:
+        found[one.path] = _(one.field.label)
+        found |= {path: label for path, label in labels(one.parts).items()}
+        for number, row in enumerate(one.rows, start=1):
+            entry = _("%(list)s, entry %(number)s", list=_(one.field.label), number=number)
+            found |= {path: f"{entry}: {label}" for path, label in labels(row.parts).items()} | {row.path: entry}
     return found
 
 
@@ -306,7 +319,8 @@ def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], requir
         choices=tuple(choices) if kind == "choice" else (),
         hint=part.get("description", "") if kind not in ("group", "list") else "",
         minimum=part.get("minimum"),
-        maximum=part.get("maximum"),
+        # The largest number of all is no limit that people would ask for.
+        maximum=None if part.get("maximum") == MAX_AMOUNT else part.get("maximum"),
         longest=part.get("maxLength"),
         default=_written(kind, part.get("default")),
         parts=parts,

@@ -76,6 +76,7 @@ PAGES.filters |= {
 }
 PAGES.globals |= {
     "places": forms.places,
+    "labels": forms.labels,
     "asset": asset,
     "charts": charts,
     "new_key": lambda: secrets.token_hex(16),

@@ -1,7 +1,7 @@
 """Voting: what is voted on, one proposal with its vote, the receipt to keep, and approving past the voters."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -20,10 +20,9 @@ from placet.domain.voting import MAX_COMMENT
 from placet.web import telling
 from placet.web.forms import errors_of
 from placet.web.pages import STATUS, control_of, once, page, router, see_other, sent_by
-from placet.web.session import Visitor, confirmed
+from placet.web.session import CONFIRMATION, Visitor, confirmed
 from placet.web.words import _
 
-KINDS: dict[str, ProposalKind] = {"workflow": "workflow", "deletion": "deletion"}
 JSON_LINES = "application/jsonl"
 DELETION = "deletion-proposal"
 
@@ -59,8 +58,7 @@ async def vote(request: Request, visitor: Visitor, proposal_id: str) -> Response
             if poll.why_not is not None and poll.my_vote is None:
                 raise Problem(poll.why_not.code, poll.why_not.detail)
             return page(request, "voter/sure.html", poll=poll, given=given)
-        kind = KINDS.get(poll.proposal.kind, poll.proposal.kind)
-        await control.votes.cast_by(visitor.person, kind, proposal_id, given)  # type: ignore[arg-type]
+        await control.votes.cast_by(visitor.person, _kind(poll), proposal_id, given)
     except Problem as problem:
         again = await control.polls.get(visitor.person, proposal_id)
         return shown(request, visitor.person, again, sent, problem)
@@ -110,14 +108,13 @@ async def forcing(request: Request, visitor: Visitor, proposal_id: str) -> Respo
 async def force(request: Request, visitor: Visitor, proposal_id: str) -> Response:
     control, sent = control_of(request), await sent_by(request)
     poll = await control.polls.get(visitor.person, proposal_id)
-    kind = KINDS.get(poll.proposal.kind, poll.proposal.kind)
     try:
         because = _because(sent)
-        if permitted(visitor.person, Action.FORCE_APPROVE, poll.proposal.scope):
-            if asks := await confirmed(request, visitor, sent):
-                return asks
-        key = once(request, {name: value for name, value in sent.items() if name != "confirmation"})
-        await control.voting.force(visitor.person, kind, proposal_id, because, key)  # type: ignore[arg-type]
+        allowed = permitted(visitor.person, Action.FORCE_APPROVE, poll.proposal.scope)
+        if allowed and (asks := await confirmed(request, visitor, sent)):
+            return asks
+        key = once(request, {name: value for name, value in sent.items() if name != CONFIRMATION})
+        await control.voting.force(visitor.person, _kind(poll), proposal_id, because, key)
     except Problem as problem:
         if problem.code == "forbidden":
             raise
@@ -150,6 +147,10 @@ def shown(
         cost=telling.cost(view.recurrence, [step.bounty for step in view.steps]) if view.steps else "",
         can_delete=bool(poll.deletable) and deletes,
     )
+
+
+def _kind(poll: PollView) -> ProposalKind:
+    return cast(ProposalKind, poll.proposal.kind)
 
 
 def _given(sent: Mapping[str, str]) -> GivenVote:
