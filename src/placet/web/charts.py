@@ -21,9 +21,10 @@ class Stop:
 
 
 def _picture(width: float, height: float, body: Markup, name: str, kind: str) -> Markup:
+    fill = Markup(' preserveAspectRatio="none"') if kind == "tally" else ""
     told = Markup('role="img" aria-label="{}"').format(name) if name else Markup('aria-hidden="true"')
-    return Markup('<svg class="{}" viewBox="0 0 {} {}" {} focusable="false">{}</svg>').format(
-        kind, width, height, told, body
+    return Markup('<svg class="{}" width="{}" height="{}" viewBox="0 0 {} {}" {} focusable="false"{}>{}</svg>').format(
+        kind, width, height, width, height, told, fill, body
     )
 
 

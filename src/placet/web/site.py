@@ -2,10 +2,10 @@
 
 from fastapi import FastAPI
 
-from placet.web import inbox, links, live, provider, signin, uploads
+from placet.web import account, case, cases, inbox, links, live, provider, signin, task, uploads
 from placet.web.assets import Assets
 
-AREAS = (signin, provider, inbox, live, links, uploads)
+AREAS = (signin, provider, account, inbox, task, cases, case, live, links, uploads)
 
 
 def install(app: FastAPI) -> None:
