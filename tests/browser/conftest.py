@@ -12,6 +12,7 @@ from playwright.async_api import async_playwright
 from sqlalchemy.engine import Connection
 
 from browser.browsing import Browsing, serving
+from browser.scenes import play
 from placet.store import schema
 from placet.store.engine import Store
 from placet.store.house import House
@@ -46,6 +47,6 @@ async def browsing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Br
     async with serving(store, clock) as (office, address), async_playwright() as playwright:
         # The sandbox of the browser needs rights that containers seldom have; all it opens is our own server.
         browser = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield Browsing(browser, office, address)
+        yield Browsing(browser, office, address, await play(office))
         await browser.close()
     store.close()

@@ -15,6 +15,7 @@ from placet.control.documents import Documents
 from placet.control.door import Door
 from placet.control.events import Events
 from placet.control.faucet import Faucet
+from placet.control.inbox import Inbox
 from placet.control.links import Links
 from placet.control.messages import Messages
 from placet.control.people import People
@@ -64,6 +65,7 @@ class Control:
         )
         self.cases = Cases(self.door)
         self.tasks = Tasks(self.door)
+        self.inbox = Inbox(self.door, self.tasks)
         self.documents = Documents(self.door, blobs or StoredBlobs(store), most_bytes)
         self.links = Links(self.door, self.tasks, self.documents)
         self.messages = Messages(self.door)

@@ -44,6 +44,12 @@ class People:
             raise Problem("unauthenticated", UNKNOWN_TOKEN)
         return person
 
+    async def names(self, ids: Iterable[str]) -> dict[str, str]:
+        """What these people are called, for pages that speak of them."""
+        p = t.person.c
+        query = sa.select(p.id, p.name).where(p.id.in_(sorted(set(ids))))
+        return await self._door.read(lambda tx: {row.id: row.name for row in tx.conn.execute(query)})
+
     def me(self, person: Person) -> MeView:
         rights = [action for action in RIGHTS if permitted(person, action, EVERYWHERE)]
         return MeView(**_view(person).model_dump(), rights=rights)

@@ -16,9 +16,10 @@ from placet.control.views import ActView, AnswerView, InboxLine, Page, ReceiptVi
 from placet.domain import task as rule
 from placet.domain.access import Action, permitted
 from placet.domain.audit import canonical
+from placet.domain.dossier import Entry
 from placet.domain.people import Person
 from placet.domain.task import Refusal
-from placet.store import acts, signals
+from placet.store import acts, documents, signals
 from placet.store import tables as t
 from placet.store.acts import MAX_COMMENT, Answer, Counted, NotCounted
 from placet.store.cases import LockedCase
@@ -99,6 +100,20 @@ class Tasks:
             return _task_view(tx, person, reading.tasks(tx, t.decision.c.id == task_id)[0], case)
 
         return found(await self._door.read_settled(look))
+
+    async def requested(self, person: Person, task_id: str) -> tuple[tuple[Entry, ...], int]:
+        """The documents that a task asks for, each with where it stands, and the round in which they count."""
+
+        def look(tx: Tx) -> tuple[tuple[Entry, ...], int] | None:
+            case = _case_of(tx, person, task_id)
+            if case is None:
+                return None
+            rules = reading.tasks(tx, t.decision.c.id == task_id)[0].rules
+            names = {request.name for request in rules.documents}
+            entries = documents.entries(tx, case["id"]) if names else ()
+            return tuple(entry for entry in entries if entry.name in names), rules.round
+
+        return found(await self._door.read(look))
 
     async def answer(
         self, person: Person, task_id: str, given: GivenAnswer, door: str, once: Once | None = None

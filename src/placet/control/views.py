@@ -71,6 +71,16 @@ class TaskLine(View):
     claimed_by: list[str]
 
 
+class BallotLine(View):
+    """How a vote stands: of `total` voters `quorum` must vote; `closes_at` is when it ends by itself."""
+
+    total: int
+    quorum: int
+    approve: int
+    deny: int
+    closes_at: datetime
+
+
 class DecisionLine(View):
     """A ballot in its case, or a wait for funds (`form`)."""
 
@@ -83,6 +93,7 @@ class DecisionLine(View):
     closed_at: datetime | None
     verdict: Verdict | None
     tally: dict[str, Any]
+    ballot: BallotLine | None = None
 
 
 class StepLine(View):

@@ -76,7 +76,9 @@ def entries(tx: Tx, case_id: str) -> tuple[Entry, ...]:
     """The documents of the case, each with where it stands."""
     d = t.decision.c
     rounds: dict[int, tuple[DocumentRequest, ...]] = {}
-    for stored in tx.conn.execute(sa.select(d.rules).where(d.case_id == case_id).order_by(d.opened_at)).scalars():
+    for stored in tx.conn.execute(
+        sa.select(d.rules).where(d.case_id == case_id, d.form == LockedTask.form).order_by(d.opened_at)
+    ).scalars():
         rules = TaskRules.model_validate(stored)
         if rules.documents:
             rounds[rules.round] = rules.documents

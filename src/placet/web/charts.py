@@ -20,11 +20,11 @@ class Stop:
     note: str = ""
 
 
-def _picture(width: float, height: float, body: Markup, name: str, kind: str, stretched: bool = False) -> Markup:
+def _picture(width: float, height: float, body: Markup, name: str, kind: str) -> Markup:
+    fill = Markup(' preserveAspectRatio="none"') if kind == "tally" else ""
     told = Markup('role="img" aria-label="{}"').format(name) if name else Markup('aria-hidden="true"')
-    shape = Markup(' preserveAspectRatio="none"') if stretched else ""
-    return Markup('<svg class="{}" viewBox="0 0 {} {}"{} {} focusable="false">{}</svg>').format(
-        kind, width, height, shape, told, body
+    return Markup('<svg class="{}" width="{}" height="{}" viewBox="0 0 {} {}" {} focusable="false"{}>{}</svg>').format(
+        kind, width, height, width, height, told, fill, body
     )
 
 
@@ -66,7 +66,7 @@ def tally(name: str, parts: Iterable[tuple[str, str, int]], total: int, width: i
             )
         )
         x += wide
-    return _picture(width, height, Markup("").join(drawn), name, "tally", stretched=True)
+    return _picture(width, height, Markup("").join(drawn), name, "tally")
 
 
 def course(stops: Sequence[Stop], columns: int = 6) -> Markup:

@@ -27,6 +27,7 @@ from placet.store.engine import StoreUnavailable
 from placet.web import charts, forms, telling, times, words
 from placet.web.assets import asset
 from placet.web.navigation import ways
+from placet.web.shield import guard
 from placet.web.words import Reader, _, languages, preferred, read_by, reader, zone_of
 
 STATUS = {
@@ -175,7 +176,9 @@ def lost(scope: Scope, status: int, title: str, detail: str) -> Response | None:
     if scope["path"].startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         return None
     speak(request)
-    return page(request, "lost.html", status, title=title, detail=detail)
+    answer = page(request, "lost.html", status, title=title, detail=detail)
+    guard(answer.headers, scope.get("nonce", ""))
+    return answer
 
 
 def local(path: str | None) -> str:

@@ -48,9 +48,7 @@ class Shield:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 if headers.get("content-type", "").startswith("text/html"):
-                    headers.setdefault("Content-Security-Policy", POLICY.format(nonce=nonce))
-                    for name, value in HEADERS.items():
-                        headers.setdefault(name, value)
+                    guard(headers, nonce)
             await send(message)
 
         headers = Headers(scope=scope)
@@ -59,6 +57,13 @@ class Shield:
             await self._refusal(scope)(scope, receive, shielded)
             return
         await self._app(scope, receive, shielded)
+
+
+def guard(headers: MutableHeaders, nonce: str) -> None:
+    """What a page tells the browser, unless it has said otherwise."""
+    headers.setdefault("Content-Security-Policy", POLICY.format(nonce=nonce))
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
 
 
 def same_origin(headers: Headers, hidden: bool = False) -> bool:

@@ -3,7 +3,10 @@
 from fastapi import FastAPI
 
 from placet.web import (
+    account,
     administration,
+    case,
+    cases,
     catalogue,
     inbox,
     links,
@@ -12,12 +15,16 @@ from placet.web import (
     proposing,
     provider,
     signin,
+    task,
     uploads,
     voting,
 )
 from placet.web.assets import Assets
 
-AREAS = (signin, provider, inbox, live, links, uploads, voting, proposing, catalogue, persons, administration)
+AREAS = (
+    *(signin, provider, account, inbox, task, cases, case, live, links, uploads),
+    *(voting, proposing, catalogue, persons, administration),
+)
 
 
 def install(app: FastAPI) -> None:

@@ -4,7 +4,9 @@
 const policy = window.trustedTypes?.createPolicy("placet", { createHTML: (text) => text }) ?? { createHTML: (text) => text };
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const { live, place, about, updated, stale, fixed } = document.body.dataset;
-const language = document.documentElement.lang || "en";
+// Of one language there are several ways to write a date; the browser knows which one its reader is used to.
+const spoken = document.documentElement.lang || "en";
+const language = navigator.languages.find((one) => one.split("-")[0] === spoken.split("-")[0]) ?? spoken;
 const say = (text) => { const status = document.getElementById("said"); if (status) status.textContent = text; };
 
 // Times.
