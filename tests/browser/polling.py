@@ -14,8 +14,8 @@ from placet.store import people
 
 FENCE = {
     "title": "A new fence for the garden",
-    "description": "The old one **fell down**.\n\n# Why now\n\n- winter is near\n- the neighbours ask\n\n| who | what |\n"
-    "| --- | --- |\n| we | paint |",
+    "description": "The old one **fell down**.\n\n# Why now\n\n- winter is near\n- the neighbours ask\n\n"
+    "| who | what |\n| --- | --- |\n| we | paint |",
     "steps": [
         {"title": "Buy the wood", "description": "Larch, *not* pine.", "bounty": 1200, "credentials": []},
         {"title": "Paint it", "description": "", "bounty": 340, "credentials": ["painter"]},

@@ -198,10 +198,13 @@ FORMS = {
 
 def plain_words(error: ErrorDetails) -> str:
     """A validation error as a sentence for a person."""
-    template = FORMS.get(error.get("ctx", {}).get("pattern", "")) or PLAIN.get(error["type"])
+    context = error.get("ctx", {})
+    # A text with a check of its own before the one of its length is a “Value” to pydantic.
+    text = "string_" if context.get("field_type") == "Value" and error["type"] in ("too_long", "too_short") else ""
+    template = FORMS.get(context.get("pattern", "")) or PLAIN.get(f"{text}{error['type']}")
     if template is None:
         return error["msg"].removeprefix("Value error, ")
     try:
-        return template.format_map(error.get("ctx", {}))
+        return template.format_map(context)
     except KeyError:
         return error["msg"]
