@@ -149,10 +149,10 @@ async def test_one_votes_without_scripts(browsing: Browsing) -> None:
     proposal = await polling.propose(browsing, title="Without scripts")
     async with browsing.page("vito", f"/voter/proposals/{proposal}", script=False) as page:
         await page.check("input[value=approve]")
-        await page.fill("#comment", "\nOne line,\nand another")
+        await page.fill("#comment", "One line,\n\nand another")
         await page.click("#vote button.primary")
         await page.click("button[name=change]")
-        assert await page.input_value("#comment") == "\nOne line,\nand another"
+        assert await page.input_value("#comment") == "One line,\n\nand another"
         await page.click("#vote button.primary")
         await page.click("button[name=sure]")
         await page.wait_for_url("**/receipt")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from api import chamber
 from api.office import Office
-from placet.domain.audit import REFUSALS
+from placet.domain.audit import REFUSED
 from placet.store import people, sessions
 from placet.store import tables as t
 from web.desk import Desk, desk, key_in
@@ -236,6 +236,6 @@ async def test_the_council_reads_the_money_and_may_not_move_it(office: Office) -
 async def test_a_refused_attempt_leaves_a_trace(office: Office) -> None:
     mo = await desk(office, "mo")
     assert (await mo.get("/admin/people")).status_code == 403
-    query = sa.select(t.audit.c.actor, t.audit.c.detail).where(t.audit.c.chain == REFUSALS)
+    query = sa.select(t.audit.c.actor, t.audit.c.detail).where(t.audit.c.chain == REFUSED)
     refused = await office.store.read(lambda tx: list(tx.conn.execute(query)))
     assert any(row.actor == "mo" for row in refused)
