@@ -55,7 +55,7 @@ async def test_a_form_sent_twice_counts_once_and_is_answered_alike(office: Offic
         ({"outcome": ""}, 422, 'href="#outcome"'),
         ({"outcome": "refuse"}, 422, 'href="#comment"'),
         ({"outcome": "counter", "percent": "much"}, 422, 'href="#percent">Write a number like 12.5.'),
-        ({"outcome": "counter", "percent": "200"}, 422, "Some fields are wrong"),
+        ({"outcome": "counter", "percent": "200"}, 422, 'href="#percent">This must be at most 100.'),
         ({"outcome": "approve", "subject_hash": "0" * 64}, 409, "has changed since"),
         ({"outcome": "approve", "comment": "x" * 8001}, 422, "at most 8000"),
     ],

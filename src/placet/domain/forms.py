@@ -62,19 +62,21 @@ def _fault(error: ValidationError) -> Fault:
     """The error in plain words, at the field that must change."""
     path = list(error.path)
     told = None
+    wanted: Any = error.validator_value
+    given: Any = error.instance
     match error.validator:
         case "required":
             # It stands with the object; what people look for is the field that is missing.
-            path.append(next(name for name in error.validator_value if name not in error.instance))
+            path.append(next(name for name in wanted if name not in given))
             told = "This field is required."
-        case "type" if isinstance(error.validator_value, str):
-            told = TYPES.get(error.validator_value)
+        case "type" if isinstance(wanted, str):
+            told = TYPES.get(wanted)
         case "format":
-            told = WRITTEN_LIKE.get(str(error.validator_value))
+            told = WRITTEN_LIKE.get(str(wanted))
         case "enum":
-            told = f"Choose one of: {', '.join(map(str, error.validator_value))}."
+            told = f"Choose one of: {', '.join(map(str, wanted))}."
         case known if known in PLAIN:
-            told = PLAIN[known].format(error.validator_value)
+            told = PLAIN[known].format(wanted)
     return Fault(pointer="/".join(["/data", *map(_escaped, path)]), detail=(told or error.message)[:300])
 
 
