@@ -82,6 +82,9 @@ async def back(request: Request, guest: Guest) -> Response:
     try:
         token = await provider.client.authorize_access_token(request)
         claims = dict(token["userinfo"])
+        if "email" not in claims and "userinfo_endpoint" in await provider.client.load_server_metadata():
+            more = dict(await provider.client.userinfo(token=token))
+            claims = more | claims if more.get("sub") == claims["sub"] else claims
     except OAuthError as error:
         raise Problem("forbidden", _("Signing in was not completed; begin again.")) from error
     except Exception as error:
