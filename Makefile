@@ -35,7 +35,7 @@ docs: .venv/ready ## Generate the reference pages from the code
 	$(BIN)/python tests/docs/rules_of_voting.py
 
 messages: .venv/ready ## Bring the catalogues of the languages up to date with the texts of the pages
-	$(BIN)/pybabel -q extract -F src/placet/web/locale/babel.cfg -k _ -k _n:1,2 -k later -k N_ --sort-output \
+	$(BIN)/pybabel -q extract -F src/placet/web/locale/babel.cfg -k _n:1,2 -k later --sort-output \
 		--no-location --omit-header -o src/placet/web/locale/placet.pot src/placet/web
 	for one in src/placet/web/locale/*/LC_MESSAGES/placet.po; do test ! -e "$$one" || $(BIN)/pybabel -q update \
 		-D placet -i src/placet/web/locale/placet.pot -d src/placet/web/locale --no-fuzzy-matching --omit-header \

@@ -115,6 +115,8 @@ class Browsing:
 async def flaws(page: Page) -> list[str]:
     """What axe finds on this page, in both colour schemes and at every width, and where it is wider than the window."""
     found: list[str] = []
+    # Once for all: its source is large.
+    await page.evaluate(Axe().axe_script)
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": 900})
         wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -123,10 +125,13 @@ async def flaws(page: Page) -> list[str]:
         for scheme in SCHEMES:
             await page.emulate_media(color_scheme=scheme)
             rules = EVERY_RULE if scheme == "light" and width != 390 else SEEN_RULES
-            results = await Axe().run(page, options=rules)
+            violations = await page.evaluate(
+                "rules => axe.run(document, rules).then(found => found.violations)",
+                rules | {"resultTypes": ["violations"]},
+            )
             found += [
                 f"{page.url} at {width}, {scheme}: {one['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
-                for one in results.response["violations"]
+                for one in violations
                 for node in one["nodes"]
             ]
     return found

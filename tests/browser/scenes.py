@@ -56,7 +56,7 @@ async def play(office: Office) -> Scene:
     root = await office.store.read(lambda tx: people.find(tx, "root"))
     assert root is not None
     await office.control.tokens.make(root, NewToken(label="A program"))
-    invitation = (await office.control.accounts.invite(root, "mo")).rpartition("/")[2]
+    invitation = (await office.control.accounts.invite(root, "mo")).value["link"].rpartition("/")[2]
     return Scene(
         case=case,
         task=task,

@@ -34,3 +34,11 @@ async def test_a_page_has_no_flaw(browsing: Browsing, name: str) -> None:
     filled = path.format(**vars(browsing.scene))
     async with browsing.page(who, filled) as page:
         assert await flaws(page) == []
+
+
+async def test_a_flaw_would_be_found(browsing: Browsing) -> None:
+    async with browsing.page(None, "/signin") as page:
+        await page.evaluate("document.querySelector('h1').style.color = '#ccc'")
+        await page.evaluate("document.querySelector('main').style.minWidth = '100rem'")
+        found = await flaws(page)
+    assert any("color-contrast" in flaw for flaw in found) and any("too wide" in flaw for flaw in found)

@@ -36,6 +36,7 @@ def create_app(
     engine_status: service.EngineStatus,
     *,
     provider: Provider | None = None,
+    engine_page: str | None = None,
     poll_seconds: float = 1.0,
     heartbeat_seconds: float = 15.0,
 ) -> FastAPI:
@@ -51,6 +52,7 @@ def create_app(
     )
     wire(app, control, engine_status, Streams(poll_seconds, heartbeat_seconds))
     app.state.provider = provider
+    app.state.engine_page = engine_page
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, refusal=lambda scope, limit: uploads.too_large(scope) or told(scope, limit))
     app.add_middleware(Shield, refusal=errors.cross_site)

@@ -13,7 +13,7 @@ from placet.control.passwords import Passwords
 from placet.control.people import NOT_ADMIN
 from placet.control.sent import OneLine, Sent
 from placet.control.sessions import Session
-from placet.control.views import View
+from placet.control.views import InvitedView, View
 from placet.domain.access import Action, permitted
 from placet.domain.explain import in_full
 from placet.domain.people import EVERYWHERE, Person
@@ -85,8 +85,8 @@ class Accounts:
 
         await self._door.act(person, "account.prefer", act)
 
-    async def invite(self, person: Person, person_id: str) -> str:
-        """Write to somebody a link with which they choose a password, once; the link."""
+    async def invite(self, person: Person, person_id: str) -> Done:
+        """Write to somebody a link with which they choose a password, once."""
 
         def act(tx: Tx, present: Person) -> Done | Problem:
             if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
@@ -103,10 +103,10 @@ class Accounts:
             )
             to = (target.id, target.name, target.email)
             notices.queue(tx, f"invitation/{number}/{target.id}", to, "Your invitation to Placet", text)
-            return Done({"link": link}, created=True)
+            view = InvitedView(link=link, expires_at=tx.now + life)
+            return Done(view.model_dump(mode="json"), created=True)
 
-        done = await self._door.act(person, "account.invite", act)
-        return str(done.value["link"])
+        return await self._door.act(person, "account.invite", act)
 
     async def invitation(self, token: str) -> InvitationView:
         """Whom this invitation is for; looking uses nothing up."""

@@ -271,6 +271,13 @@ class TokenView(View):
     token: str
 
 
+class InvitedView(View):
+    """The link that was mailed; it works once, until `expires_at`."""
+
+    link: str
+    expires_at: datetime
+
+
 class SignalTokenView(View):
     token: str
     expires_at: datetime

@@ -15,6 +15,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from pwdlib import PasswordHash
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 
@@ -27,7 +28,7 @@ from placet.runtime.datadir import DataDir
 from placet.runtime.dispatcher import Dispatcher
 from placet.runtime.settings import Settings, SettingsError, load, policy_of
 from placet.runtime.supervisor import Child, ChildState, Status, Supervisor
-from placet.runtime.wiring import blobs_of, database_url, mail_transport, open_store, ports_of
+from placet.runtime.wiring import blobs_of, database_url, mail_transport, open_store, ports_of, provider_of
 from placet.store import schema
 from placet.store.engine import Store
 
@@ -90,7 +91,8 @@ def prepare(place: Place, demo: bool = False, keep_admin: bool = False) -> None:
     try:
         store.submit(lambda tx: first_admin.ensure_admin(tx, token, keep_admin)).result()
         if demo:
-            store.submit(first_admin.ensure_sample).result()
+            password_hash = PasswordHash.recommended().hash(place.datadir.demo_password())
+            store.submit(lambda tx: first_admin.ensure_sample(tx, password_hash)).result()
     finally:
         store.close()
 
@@ -131,8 +133,12 @@ async def run_api(place: Place) -> None:
     store = open_store(settings, place.datadir, place.port, place.environment)
     client = await engine.connect(settings.temporal, place.temporal, CATALOGUE, place.environment, lazy=True)
     blobs = blobs_of(settings, store, place.datadir, place.environment)
-    app = create_app(control_of(store, settings, blobs), engine_status=lambda: engine_status(client))
-    app.state.engine_page = settings.temporal.ui
+    app = create_app(
+        control_of(store, settings, blobs),
+        engine_status=lambda: engine_status(client),
+        provider=provider_of(settings, place.environment),
+        engine_page=settings.temporal.ui,
+    )
     server = _Server(
         uvicorn.Config(
             app,
@@ -208,6 +214,9 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
                 if not waiting:
                     if own_server:
                         say(f"temporal {place.temporal} (namespace {settings.temporal.namespace or 'default'})")
+                    if demo:
+                        who = ", ".join(("admin", *(person for person, _, _ in first_admin.SAMPLE)))
+                        say(f"sign in as one of {who}; their password is in {place.datadir.demo_password_file}")
                     if token_file is not None:
                         say(f"administrator token in {token_file}")
                     say(f"ready {address}")

@@ -32,6 +32,7 @@ from placet.runtime.settings import Settings, SettingsError, secret_of
 from placet.store.clock import Clock
 from placet.store.engine import Store
 from placet.store.house import House
+from placet.web.provider import Provider
 
 Given = TypeVar("Given")
 
@@ -139,6 +140,15 @@ def open_store(
     life = timedelta(days=settings.server.link_life_days)
     house = House(base_url=base_url, secret=datadir.secret(), link_life=life)
     return Store(database_url(settings, datadir, environment), house, clock)
+
+
+def provider_of(settings: Settings, environment: Mapping[str, str]) -> Provider | None:
+    """Where people sign in with their organisation, if that is set up."""
+    given = settings.oidc
+    if given is None:
+        return None
+    secret = secret_of(environment, given.client_secret_env) if given.client_secret_env else None
+    return Provider(given.issuer, given.client_id, secret, given.label)
 
 
 def mail_transport(settings: Settings, environment: Mapping[str, str]) -> MailTransport:

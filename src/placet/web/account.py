@@ -82,7 +82,7 @@ async def make_token(request: Request, visitor: Visitor) -> Response:
 
 @routes.post("/account/tokens/{token_id}/revoke")
 async def revoke_token(request: Request, visitor: Visitor, token_id: str) -> Response:
-    await control_of(request).tokens.revoke(visitor.person, token_id)
+    await control_of(request).tokens.revoke(visitor.person, visitor.person.id, token_id)
     return see_other("/account#tokens", _("The token no longer works."))
 
 
@@ -97,7 +97,7 @@ async def _page(
         "account/account.html",
         403 if status == 401 else status,
         sessions=await control.sessions.mine(visitor),
-        tokens=(await control.tokens.mine(visitor.person)).items,
+        tokens=(await control.tokens.listed(visitor.person, visitor.person.id)).items,
         problems=dict(problems or {}),
         zones=sorted(available_timezones()),
         **{"token": None, **more},

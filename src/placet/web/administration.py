@@ -92,7 +92,7 @@ async def health(request: Request, visitor: Visitor) -> Response:
         figures=await control.pulse.figures(),
         engine=await _engine(request),
         unwritable=problem,
-        engine_page=getattr(request.app.state, "engine_page", None),
+        engine_page=request.app.state.engine_page,
     )
 
 

@@ -91,8 +91,8 @@ async def invite(request: Request, visitor: Visitor, person_id: str) -> Response
     await control.directory.get(visitor.person, person_id)
     if asks := await confirmed(request, visitor, sent):
         return asks
-    link = await control.accounts.invite(visitor.person, person_id)
-    return await _person(request, visitor.person, person_id, link=link)
+    done = await control.accounts.invite(visitor.person, person_id)
+    return await _person(request, visitor.person, person_id, link=str(done.value["link"]))
 
 
 @routes.post("/admin/people/{person_id}/tokens")

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.starlette_client import OAuth
 from fastapi import Query, Request
 from fastapi.responses import RedirectResponse, Response
 
@@ -37,6 +35,9 @@ class Provider:
 
     @cached_property
     def client(self) -> Any:
+        # Half a second of imports, for those who use it.
+        from authlib.integrations.starlette_client import OAuth
+
         oauth = OAuth()
         return oauth.register(
             "provider",
@@ -73,12 +74,17 @@ async def begin(request: Request, next: Annotated[str, Query(max_length=2000)] =
 @routes.get(CALLBACK)
 async def back(request: Request, guest: Guest) -> Response:
     """Somebody comes back from the provider."""
+    from authlib.integrations.base_client import OAuthError
+
     provider, control = _provider(request), control_of(request)
     kept = _opened(_house(request).secret, request.cookies.get(STATE, ""))
     request.scope["session"] = kept
     try:
         token = await provider.client.authorize_access_token(request)
         claims = dict(token["userinfo"])
+        if "email" not in claims and "userinfo_endpoint" in await provider.client.load_server_metadata():
+            more = dict(await provider.client.userinfo(token=token))
+            claims = more | claims if more.get("sub") == claims["sub"] else claims
     except OAuthError as error:
         raise Problem("forbidden", _("Signing in was not completed; begin again.")) from error
     except Exception as error:

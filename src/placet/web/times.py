@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from babel.dates import format_datetime, format_timedelta, get_timezone_name
+from babel.dates import format_datetime, format_timedelta
 from markupsafe import Markup
 
 from placet.domain.audit import stamp
@@ -12,7 +12,9 @@ from placet.web.words import reader
 def absolute(at: datetime) -> str:
     who = reader()
     local = at.astimezone(who.zone)
-    zone = "UTC" if who.zone.key == "UTC" else get_timezone_name(local, width="short", locale=who.language)
+    # Where a zone has no name people would know, it is told by its distance.
+    name = local.tzname() or "UTC"
+    zone = f"UTC{name}" if name[0] in "+-" else name
     return f"{format_datetime(local, 'd MMMM y, HH:mm', locale=who.language)} {zone}"
 
 

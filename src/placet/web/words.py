@@ -106,7 +106,7 @@ def zone_of(*names: str | None) -> ZoneInfo:
         try:
             if name and len(name) < 64:
                 return ZoneInfo(name)
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):
             continue
     return UNIVERSAL
 
