@@ -15,6 +15,8 @@ CONTENT = b"%PDF-1.7 terms"
 GIVEN = content_hash(CONTENT)
 WANTED = (DocumentRequest(name="deed"),)
 
+MINE = "plc_one_more_of_mo"
+
 CALLERS = {
     "nobody": None,
     "forged": "forged",
@@ -67,6 +69,9 @@ ACCESS: dict[tuple[str, str], dict[str, int]] = {
     ("POST", "/api/v1/people/import"): ADMINS,
     ("PUT", "/api/v1/people/{person_id}/grants"): ADMINS,
     ("POST", "/api/v1/people/{person_id}/tokens"): only(201, "admin"),
+    ("GET", "/api/v1/people/{person_id}/tokens"): only(200, "admin", "uninvolved"),
+    ("DELETE", "/api/v1/people/{person_id}/tokens/{token_id}"): only(200, "admin", "uninvolved"),
+    ("POST", "/api/v1/people/{person_id}/invitations"): only(201, "admin"),
     ("GET", "/api/v1/workflows"): signed_in(),
     ("GET", "/api/v1/workflows/{kind}"): signed_in(),
     ("POST", "/api/v1/workflows/{kind}/cases"): STARTED,
@@ -138,6 +143,7 @@ async def populate(office: Office) -> None:
             tx.conn.execute(t.document.insert().values(hash=key, **row))
 
     await office.store.write(change)
+    await office.store.write(lambda tx: people.issue_token(tx, "placet", "mo", "another", MINE))
     office.tokens[PARTNER.person] = await office.store.write(
         # No door gives somebody outside a token; the matrix shows that one would not open much.
         lambda tx: people.issue_token(tx, "placet", PARTNER.person, "test")
@@ -174,6 +180,7 @@ async def tried(office: Office, caller: str, method: str, path: str, ids: tuple[
         task_id=task,
         kind="order",
         person_id="mo",
+        token_id=people.token_id(people.token_hash(MINE)),
         content_hash=HASH,
         document_id=f"doc-{case_id}",
         message_id=1,

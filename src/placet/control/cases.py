@@ -11,6 +11,7 @@ from placet.control.counting import CountsView
 from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, found, not_found, uncounted
 from placet.control.listing import CaseFilter, Narrowing, newest, place_of
+from placet.control.related import Related, related
 from placet.control.sent import Because, Paging
 from placet.control.views import CaseLine, CaseView, EventView, Page, RelatedCase, StepLine
 from placet.control.waiting import decision_line, others, waiting_in
@@ -65,15 +66,26 @@ class Cases:
 
         return found(await self._door.read_settled(look))
 
-    async def events(self, person: Person, case_id: str, page: Paging) -> Page[EventView]:
-        """The case's audit lines, oldest first."""
-        after = cursor.decode(page.cursor, int)[0] if page.cursor is not None else 0
+    async def related(self, person: Person, case_id: str) -> list[Related]:
+        """Cases that have to do with this one, as far as this person may see them."""
+
+        def look(tx: Tx) -> list[Related] | None:
+            return related(tx, person, case_id) if reading.seen_case(tx, person, case_id) is not None else None
+
+        return found(await self._door.read(look))
+
+    async def events(self, person: Person, case_id: str, page: Paging, *, newest: bool = False) -> Page[EventView]:
+        """The case's audit lines, oldest first, or the newest ones first."""
+        place = cursor.decode(page.cursor, int)[0] if page.cursor is not None else None
 
         def look(tx: Tx) -> Page[EventView] | None:
             if reading.seen_case(tx, person, case_id) is None:
                 return None
             a = t.audit.c
-            query = sa.select(t.audit).where(a.chain == case_id, a.seq > after).order_by(a.seq).limit(page.limit + 1)
+            query = sa.select(t.audit).where(a.chain == case_id).order_by(a.seq.desc() if newest else a.seq)
+            if place is not None:
+                query = query.where(a.seq < place if newest else a.seq > place)
+            query = query.limit(page.limit + 1)
             rows = tx.conn.execute(query).all()
             shown = rows[: page.limit]
             texts = _texts(tx, case_id, [row.seq for row in shown])

@@ -1,120 +1,130 @@
-"""What waits for a person: every reason for which they are asked has an index in the order of deadlines."""
+"""What awaits somebody: tasks they may answer and votes they have not cast, most urgent first."""
 
-from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from placet.control import cursor, reading
-from placet.control.merging import merged
+from placet.catalogue.voting.model import VOTERS
+from placet.control import reading
+from placet.control.door import Door
 from placet.control.sent import Paging
-from placet.control.views import InboxLine, Page
-from placet.domain.people import Person
+from placet.control.tasks import Tasks
+from placet.control.views import CaseRef, OutcomeView, View
+from placet.domain import voting
+from placet.domain.ballot import BallotRules, deadline
+from placet.domain.people import EVERYWHERE, Person
+from placet.store import proposals
 from placet.store import tables as t
+from placet.store.ballots import NAME, count_of
 from placet.store.engine import Tx
-from placet.store.sight import reasons
-from placet.store.tasks import LockedTask
 
-Place = tuple[datetime | None, str]
+MOST_VOTES = 200
 
-_c, _d, _k, _x, _a = t.candidate.c, t.decision.c, t.case.c, t.exclusion.c, t.act.c
-# In plain words: SQLite knows a partial index only by them.
-LIVE = sa.text("candidate.live")
+_p, _d, _r, _a, _c = t.proposal.c, t.decision.c, t.roll.c, t.act.c, t.case.c
 
 
-def listed(person: Person, page: Paging, tx: Tx, check: reading.Check) -> Page[InboxLine]:
-    """One page: earliest deadline first, tasks without one last."""
-    after: Place | None = None
-    if page.cursor is not None:
-        due, last = cursor.decode(page.cursor, (int, type(None)), str)
-        after = (None if due is None else cursor.moment(due), last)
-    found = _asked(tx, person, after, page.limit + 1)
-    shown = [task_id for task_id, _ in found[: page.limit]]
-    facts = {task.row["id"]: task for task in reading.tasks(tx, _d.id.in_(shown))} if shown else {}
-    cases = reading.cases(tx, {task.row["case_id"] for task in facts.values()})
-    check(tx, list(cases))
-    lines = [_line(person, facts[task_id], cases[facts[task_id].row["case_id"]]) for task_id in shown]
-    following = None
-    if len(found) > page.limit:
-        task_id, due_at = found[page.limit - 1]
-        following = cursor.encode(cursor.micros(due_at) if due_at else None, task_id)
-    return Page(items=lines, next_cursor=following)
+class Awaiting(View):
+    """One thing that awaits somebody: `why` them, and what `silence` does. Votes have no outcomes here: a vote is cast
+    on a page of its own."""
+
+    form: Literal["task", "ballot"]
+    id: str
+    case: CaseRef
+    title: str
+    due_at: datetime | None
+    why: str
+    silence: str
+    claimed_by: list[str] = []
+    outcomes: list[OutcomeView] = []
+    subject_hash: str = ""
 
 
-def _asked(tx: Tx, person: Person, after: Place | None, most: int) -> list[tuple[str, datetime | None]]:
-    """The next tasks and their deadlines."""
-    if after is not None and after[0] is None:
-        return _sorted(tx, _undated(person, after[1], most), most)
-    found = _sorted(tx, _dated(person, after, most), most)
-    return found if len(found) == most else found + _sorted(tx, _undated(person, "", most - len(found)), most)
+class InboxView(View):
+    """The votes, and a page of the tasks; `next_cursor` leads to more tasks."""
+
+    items: list[Awaiting]
+    next_cursor: str | None
 
 
-def _sorted(tx: Tx, branches: Iterator[sa.Select[Any]], most: int) -> list[tuple[str, datetime | None]]:
-    # All of one call have a deadline, or none has.
-    return sorted(merged(tx, branches), key=lambda one: (one[1] or cursor.EPOCH, one[0]))[:most]
+class Inbox:
+    def __init__(self, door: Door, tasks: Tasks) -> None:
+        self._door = door
+        self._tasks = tasks
+
+    async def of(self, person: Person, page: Paging) -> InboxView:
+        """Earliest deadline first. Votes come with the first page of tasks."""
+        tasks = await self._tasks.mine(person, page)
+        found = [
+            Awaiting(
+                form="task",
+                id=one.id,
+                case=one.case,
+                title=one.title,
+                due_at=one.due_at,
+                why=one.why,
+                silence=one.silence,
+                claimed_by=one.claimed_by,
+                outcomes=one.outcomes,
+                subject_hash=one.subject_hash,
+            )
+            for one in tasks.items
+        ]
+        if page.cursor is None:
+            found += await self.votes(person)
+        found.sort(key=lambda one: (one.due_at is None, one.due_at, one.id))
+        return InboxView(items=found, next_cursor=tasks.next_cursor)
+
+    async def votes(self, person: Person) -> list[Awaiting]:
+        """The open votes on whose roll this person is, and which they have not cast."""
+        query = _open_votes(person)
+        if query is None:
+            return []
+
+        def look(tx: Tx, check: reading.Check) -> list[Awaiting]:
+            rows = tx.conn.execute(query).mappings().all()
+            check(tx, [row["case_id"] for row in rows])
+            return [_vote(row, tx.now) for row in rows]
+
+        return await self._door.read_settled(look)
 
 
-def _dated(person: Person, after: Place | None, most: int) -> Iterator[sa.Select[Any]]:
-    for query in _branches(person):
-        query = query.where(_c.due_at.is_not(None))
-        if after is not None:
-            place = sa.tuple_(sa.literal(after[0], _c.due_at.type), sa.literal(after[1]))
-            query = query.where(sa.tuple_(_c.due_at, _c.decision_id) > place)
-        yield query.order_by(_c.due_at, _c.decision_id).limit(most)
-
-
-def _undated(person: Person, last: str, most: int) -> Iterator[sa.Select[Any]]:
-    for query in _branches(person):
-        yield query.where(_c.due_at.is_(None), _c.decision_id > last).order_by(_c.decision_id).limit(most)
-
-
-def _branches(person: Person) -> Iterator[sa.Select[Any]]:
-    """The open tasks that mean this person now and that they may still answer, reason by reason."""
-    excluded = sa.exists().where(_x.decision_id == _c.decision_id, _x.person_id == person.id)
-    answered = sa.exists().where(_a.decision_id == _c.decision_id, _a.person_id == person.id)
-    for reason in reasons(person):
-        yield (
-            sa.select(_c.decision_id, _c.due_at)
-            .distinct()
-            .join_from(t.candidate, t.decision, _d.id == _c.decision_id)
-            .join(t.case, _k.id == _d.case_id)
-            .where(LIVE, reason, _d.state == "open", _d.form == LockedTask.form, _k.is_open, ~excluded, ~answered)
+def _open_votes(person: Person) -> sa.Select[Any] | None:
+    """From the few proposals that are pending, never from all decisions there are."""
+    scopes = {grant.scope for grant in person.grants if grant.role == VOTERS.name}
+    if person.external or not scopes:
+        return None
+    voted = sa.exists().where(_a.decision_id == _d.id, _a.person_id == person.id)
+    barred = sa.exists().where(t.exclusion.c.decision_id == _d.id, t.exclusion.c.person_id == person.id)
+    query = (
+        sa.select(
+            _d.id, _d.case_id, _d.rules, _d.tally, _d.shift_us, _d.due_at, _c.kind, _c.title, _c.scope, _c.paused_at
         )
-
-
-def _line(person: Person, task: reading.TaskFacts, case: Mapping[Any, Any]) -> InboxLine:
-    return InboxLine(
-        id=task.row["id"],
-        case_id=case["id"],
-        case=reading.case_ref(case),
-        title=task.rules.title,
-        opened_at=task.row["opened_at"],
-        due_at=task.row["due_at"],
-        why=_why_me(person, task),
-        silence=reading.silence(task),
-        claimed_by=task.claims,
-        outcomes=reading.outcomes(task.rules),
-        subject_hash=task.rules.subject_hash,
+        .join_from(t.proposal, t.decision, (_d.case_id == _p.id) & (_d.name == NAME) & (_d.ordinal == 1))
+        .join(t.case, _c.id == _p.id)
+        .join(t.roll, (_r.decision_id == _d.id) & (_r.person_id == person.id))
+        .where(_p.status == proposals.PENDING, _d.state == "open", _c.is_open, ~voted, ~barred)
+        .order_by(_d.due_at, _d.id)
+        .limit(MOST_VOTES)
     )
+    return query if EVERYWHERE in scopes else query.where(_p.scope.in_(sorted(scopes)))
 
 
-def _why_me(person: Person, task: reading.TaskFacts) -> str:
-    """Why this task is this person's: the most personal reason there is."""
-    mine = [
-        candidate
-        for candidate in task.candidates
-        if candidate.person == person.id
-        or (
-            candidate.role is not None and candidate.scope is not None and person.holds(candidate.role, candidate.scope)
-        )
-    ]
-    if not mine:
-        return "You were asked."
-    chosen = next((candidate for candidate in mine if candidate.person == person.id), mine[0])
-    you = "You are named." if chosen.person else f"You are {chosen.role} of {chosen.scope}."
-    if chosen.via == "asked":
-        return you
-    if chosen.via == "escalation":
-        return f"Nobody had answered, so it came to you. {you}"
-    return f"It was {chosen.via}."
+def _vote(row: Any, now: datetime) -> Awaiting:
+    rules, count = BallotRules.model_validate(row["rules"]), count_of(row)
+    case = CaseRef(
+        id=row["case_id"],
+        kind=row["kind"],
+        title=row["title"],
+        scope=row["scope"],
+        paused=row["paused_at"] is not None,
+    )
+    return Awaiting(
+        form="ballot",
+        id=row["id"],
+        case=case,
+        title=rules.title,
+        due_at=deadline(rules, count),
+        why=f"You are {rules.electorate.name} of {row['scope']}.",
+        silence=voting.ballot_sentence(rules, count, row["paused_at"] or now),
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import Field, field_validator
 
-from placet.control import inbox, reading
+from placet.control import asked, reading
 from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, found, not_found, uncounted
 from placet.control.sent import Paging, Reason, Sent
@@ -16,9 +16,10 @@ from placet.control.views import ActView, AnswerView, InboxLine, Page, ReceiptVi
 from placet.domain import task as rule
 from placet.domain.access import Action, permitted
 from placet.domain.audit import canonical
+from placet.domain.dossier import Entry
 from placet.domain.people import Person
 from placet.domain.task import Refusal
-from placet.store import acts, signals
+from placet.store import acts, documents, signals
 from placet.store import tables as t
 from placet.store.acts import MAX_COMMENT, Answer, Counted, NotCounted
 from placet.store.cases import LockedCase
@@ -62,7 +63,7 @@ class Tasks:
 
     async def mine(self, person: Person, page: Paging) -> Page[InboxLine]:
         """Open tasks that this person may be the one to answer: earliest deadline first, those without one last."""
-        return await self._door.read_settled(partial(inbox.listed, person, page))
+        return await self._door.read_settled(partial(asked.listed, person, page))
 
     async def get(self, person: Person, task_id: str) -> TaskView:
         def look(tx: Tx, check: reading.Check) -> TaskView | None:
@@ -73,6 +74,20 @@ class Tasks:
             return _task_view(tx, person, reading.tasks(tx, t.decision.c.id == task_id)[0], case)
 
         return found(await self._door.read_settled(look))
+
+    async def requested(self, person: Person, task_id: str) -> tuple[tuple[Entry, ...], int]:
+        """The documents that a task asks for, each with where it stands, and the round in which they count."""
+
+        def look(tx: Tx) -> tuple[tuple[Entry, ...], int] | None:
+            case = _case_of(tx, person, task_id)
+            if case is None:
+                return None
+            rules = reading.tasks(tx, t.decision.c.id == task_id)[0].rules
+            names = {request.name for request in rules.documents}
+            entries = documents.entries(tx, case["id"]) if names else ()
+            return tuple(entry for entry in entries if entry.name in names), rules.round
+
+        return found(await self._door.read(look))
 
     async def answer(
         self, person: Person, task_id: str, given: GivenAnswer, door: str, once: Once | None = None

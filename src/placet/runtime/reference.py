@@ -8,7 +8,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import click
 from fastapi import FastAPI
@@ -133,7 +134,8 @@ def settings() -> str:
         " `15m`, `24h`, `14d`, `2w`, or `3bd` for business days of `[calendar]`.",
     ]
     for name, field in Settings.model_fields.items():
-        model = field.annotation
+        # A table that may be left out altogether is a model or None.
+        model = next((one for one in get_args(field.annotation) if one is not NoneType), field.annotation)
         if isinstance(model, type) and issubclass(model, BaseModel):
             parts += [f"## [{name}]", inspect.getdoc(model) or "", _defaults(model)]
     parts += ["## [mail.smtp]", inspect.getdoc(SmtpSettings) or "", _defaults(SmtpSettings)]

@@ -15,6 +15,11 @@ from placet.store.credential_tables import credential_key as credential_key
 from placet.store.credential_tables import credential_status as credential_status
 from placet.store.instant import EPOCH as EPOCH
 from placet.store.instant import Instant as Instant
+from placet.store.session_tables import account as account
+from placet.store.session_tables import identity as identity
+from placet.store.session_tables import invitation as invitation
+from placet.store.session_tables import session as session
+from placet.store.session_tables import sign_in_attempt as sign_in_attempt
 from placet.store.voting_tables import budget as budget
 from placet.store.voting_tables import ledger as ledger
 from placet.store.voting_tables import mailing as mailing
