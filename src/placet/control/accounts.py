@@ -136,7 +136,8 @@ class Accounts:
 
         def look(tx: Tx) -> Person | None:
             known = sessions.by_identity(tx, issuer, str(claims["sub"]))
-            if known is not None or not claims.get("email_verified"):
+            # Some providers write it as text, where "false" would be true.
+            if known is not None or claims.get("email_verified") not in (True, "true"):
                 return known
             return sessions.named(tx, str(claims.get("email", "@")))
 
