@@ -13,6 +13,9 @@ from placet.store.credential_tables import badge as badge
 from placet.store.credential_tables import credential as credential
 from placet.store.credential_tables import credential_key as credential_key
 from placet.store.credential_tables import credential_status as credential_status
+from placet.store.desk_tables import crm_change as crm_change
+from placet.store.desk_tables import crm_partner as crm_partner
+from placet.store.desk_tables import term_sheet as term_sheet
 from placet.store.instant import EPOCH as EPOCH
 from placet.store.instant import Instant as Instant
 from placet.store.session_tables import account as account
@@ -349,28 +352,6 @@ signal_token = sa.Table(
     sa.Column("used_at", Instant),
 )
 
-crm_partner = sa.Table(
-    "crm_partner",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("email", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("change_key", sa.Text),
-    sa.Column("updated_at", Instant, nullable=False),
-)
-
-crm_change = sa.Table(
-    "crm_change",
-    metadata,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("partner_id", sa.Text, nullable=False, index=True),
-    sa.Column("from_status", sa.Text),
-    sa.Column("to_status", sa.Text, nullable=False),
-    sa.Column("at", Instant, nullable=False),
-    sa.Column("undone_at", Instant),
-)
-
 document = sa.Table(
     "document",
     metadata,
@@ -397,15 +378,4 @@ case_document = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("receipt", sa.Text, nullable=False),
     sa.UniqueConstraint("case_id", "name", "round", "hash"),
-)
-
-term_sheet = sa.Table(
-    "term_sheet",
-    metadata,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("hash", sa.Text, sa.ForeignKey("document.hash"), nullable=False),
-    sa.Column("partner_id", sa.Text, nullable=False, index=True),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("drafted_at", Instant, nullable=False),
-    sa.Column("retracted_at", Instant),
 )
