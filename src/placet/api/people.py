@@ -68,6 +68,6 @@ async def revoke_token(control: Doors, caller: Caller, key: Key, person_id: str,
 
 
 @router.post("/people/{person_id}/invitations", status_code=201, response_model=InvitedView)
-async def invite_person(control: Doors, caller: Caller, person_id: str) -> JSONResponse:
+async def invite_person(control: Doors, caller: Caller, key: Key, person_id: str) -> JSONResponse:
     """Mail somebody a link with which they choose a password, once; an earlier link ends."""
-    return answered(await control.accounts.invite(caller, person_id))
+    return answered(await control.accounts.invite(caller, person_id, key))

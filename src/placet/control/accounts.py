@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from placet.control.door import Act, Done, Door, forbidden
+from placet.control.door import Act, Done, Door, Once, forbidden
 from placet.control.errors import Problem, not_found
 from placet.control.passwords import Passwords
 from placet.control.people import NOT_ADMIN
@@ -85,7 +85,7 @@ class Accounts:
 
         await self._door.act(person, "account.prefer", act)
 
-    async def invite(self, person: Person, person_id: str) -> Done:
+    async def invite(self, person: Person, person_id: str, once: Once | None = None) -> Done:
         """Write to somebody a link with which they choose a password, once."""
 
         def act(tx: Tx, present: Person) -> Done | Problem:
@@ -106,7 +106,7 @@ class Accounts:
             view = InvitedView(link=link, expires_at=tx.now + life)
             return Done(view.model_dump(mode="json"), created=True)
 
-        return await self._door.act(person, "account.invite", act)
+        return await self._door.act(person, "account.invite", act, once)
 
     async def invitation(self, token: str) -> InvitationView:
         """Whom this invitation is for; looking uses nothing up."""
@@ -136,7 +136,8 @@ class Accounts:
 
         def look(tx: Tx) -> Person | None:
             known = sessions.by_identity(tx, issuer, str(claims["sub"]))
-            if known is not None or not claims.get("email_verified"):
+            # Some providers write it as text, where "false" would be true.
+            if known is not None or claims.get("email_verified") not in (True, "true"):
                 return known
             return sessions.named(tx, str(claims.get("email", "@")))
 

@@ -173,9 +173,10 @@ def by_identity(tx: Tx, issuer: str, subject: str) -> Person | None:
 
 
 def link_identity(tx: Tx, person_id: str, issuer: str, subject: str) -> None:
+    """From now on this subject is this person; one that is linked already stays as it is."""
     row = {"issuer": issuer, "subject": subject, "person_id": person_id, "linked_at": tx.now}
-    tx.conn.execute(t.identity.insert().values(row))
-    append(tx, REGISTRY, person_id, "identity.linked", {"person": person_id, "issuer": issuer})
+    if tx.insert_ignoring(t.identity, row):
+        append(tx, REGISTRY, person_id, "identity.linked", {"person": person_id, "issuer": issuer})
 
 
 def other_than(session_id: str) -> sa.ColumnElement[bool]:

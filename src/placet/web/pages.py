@@ -177,7 +177,7 @@ def lost(scope: Scope, status: int, title: str, detail: str) -> Response | None:
         return None
     speak(request)
     answer = page(request, "lost.html", status, title=title, detail=detail)
-    guard(answer.headers, scope.get("nonce", ""))
+    guard(answer.headers, scope)
     return answer
 
 

@@ -42,13 +42,13 @@ class Shield:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        nonce = scope["nonce"] = secrets.token_urlsafe(16)
+        scope["nonce"] = secrets.token_urlsafe(16)
 
         async def shielded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 if headers.get("content-type", "").startswith("text/html"):
-                    guard(headers, nonce)
+                    guard(headers, scope)
             await send(message)
 
         headers = Headers(scope=scope)
@@ -59,9 +59,12 @@ class Shield:
         await self._app(scope, receive, shielded)
 
 
-def guard(headers: MutableHeaders, nonce: str) -> None:
+def guard(headers: MutableHeaders, scope: Scope) -> None:
     """What a page tells the browser, unless it has said otherwise."""
-    headers.setdefault("Content-Security-Policy", POLICY.format(nonce=nonce))
+    headers.setdefault("Content-Security-Policy", POLICY.format(nonce=scope.get("nonce", "")))
+    if scope["path"].startswith(LINKS):
+        # The address itself is the key.
+        headers.setdefault("Referrer-Policy", "no-referrer")
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
 
