@@ -312,7 +312,7 @@ async def test_somebody_outside_sends_documents_by_link_and_then_answers(office:
     link = office.link(task)
     shown = await page(office, link)
     for text in (
-        "Proof of &lt;address&gt; <span class="quiet">(optional)</span>",
+        'Proof of &lt;address&gt; <span class="quiet">(optional)</span>',
         "Not older than 3 months.",
         "Not received yet.",
         f'action="{link}/documents" enctype="multipart/form-data"',
