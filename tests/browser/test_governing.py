@@ -25,6 +25,8 @@ XSS = (
     "{{ 7 * 7 }}<math><mtext><style><img src=x onerror=window.hit=1></style></mtext></math>",
     "<details open ontoggle=window.hit=1>",
 )
+LONG = "Donaudampfschiff" * 8
+"""A word that no telephone is wide enough for."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,12 @@ class Floor:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def floor(browsing: Browsing) -> AsyncIterator[Floor]:
     await polling.deposit(browsing, 5000)
+    root = await polling.person(browsing, "root")
+    who = NewPerson(id="long", name=f"Nora {LONG}", email=f"{LONG[:60]}@example.org")
+    await browsing.office.control.people.add(root, who)
     first = await polling.propose(browsing)
     await polling.vote(browsing, "vera", first, "approve", "Needed.\nAnd cheap.")
-    running = await polling.propose(browsing, title="Compost, turned every week " * 4, recurrence="weekly")
+    running = await polling.propose(browsing, title=f"Compost of {LONG}, every week", recurrence="weekly")
     await polling.vote(browsing, "vera", running, "approve")
     await polling.vote(browsing, "vito", running, "deny", "Too much for what it brings.")
     approved = await polling.propose(browsing, title="Bees")
@@ -80,6 +85,7 @@ PAGES = {
     "people": ("root", "/admin/people"),
     "nobody found": ("root", "/admin/people?q=zzz"),
     "somebody new": ("root", "/admin/people/new"),
+    "somebody with a long name": ("root", "/admin/people/long"),
     "somebody": ("root", "/admin/people/vera"),
     "an import": ("root", "/admin/import"),
     "the faucet": ("root", "/admin/money"),
