@@ -10,6 +10,8 @@ from pydantic import Field
 
 from placet.api.app import create_app, wire
 from placet.api.service import EngineStatus
+from placet.catalogue.cooperative.disbursement import TreasuryDisbursement
+from placet.catalogue.cooperative.execution import DecisionExecution
 from placet.catalogue.cooperative.governance import GovernanceProposal
 from placet.catalogue.cooperative.lifecycle import LifecycleTransition
 from placet.catalogue.cooperative.onboarding import MemberOnboarding
@@ -22,6 +24,7 @@ from placet.control.control import Control
 from placet.control.streams import Streams
 from placet.domain.course import Ask, Report
 from placet.domain.model import Durable
+from placet.domain.payment import Token
 from placet.domain.people import External, Grant, Role
 from placet.domain.span import Span
 from placet.domain.task import APPROVE, REFUSE, Outcome, TaskSpec
@@ -30,8 +33,8 @@ from placet.durable.workflow import case, entry_of
 from placet.store import course, people
 from placet.store import tables as t
 from placet.store.engine import Store
-from samples.payment import SampleExecution, SamplePayment
 
+TOKEN = Token(symbol="SMPL", address="0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359", decimals=6)
 PARTNER = External(name="Rosa of Acme", email="Rosa@acme.example")
 
 
@@ -116,7 +119,7 @@ WORKFLOWS = (
     CredentialIssuance,
     CredentialRevocation,
     *(Ordering, Auditing, Proposal, DeletionProposal, Work),
-    *(GovernanceProposal, SampleExecution, SamplePayment, MemberOnboarding, LifecycleTransition),
+    *(GovernanceProposal, DecisionExecution, TreasuryDisbursement, MemberOnboarding, LifecycleTransition),
 )
 BUILT: list[FastAPI] = []
 
@@ -137,7 +140,7 @@ class Office:
         self.engine: dict[str, Any] = {"engine": "up"}
         policies = {"order": {"review": "3d"}}
         entries = tuple(entry_of(workflow) for workflow in WORKFLOWS)
-        self.control = Control(store, entries, lambda entry: policies.get(entry.kind, {}))
+        self.control = Control(store, entries, lambda entry: policies.get(entry.kind, {}), tokens=(TOKEN,))
         self.app = app(self.control, self._status)
         self.http = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=self.app, raise_app_exceptions=False), base_url="http://placet"

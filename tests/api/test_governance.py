@@ -70,11 +70,11 @@ OVERFLOW = str(2**256)
 @pytest.mark.parametrize(
     ("action", "status", "code", "field"),
     [
-        (TRANSFER | {"amount": "0"}, 422, "invalid-request", "request.action.amount"),
-        (TRANSFER | {"amount": "-1"}, 422, "invalid-request", "request.action.amount"),
-        (TRANSFER | {"amount": OVERFLOW}, 422, "invalid-request", "request.action.amount"),
+        (TRANSFER | {"amount": "0"}, 422, "bad-amount", "request.action.amount"),
+        (TRANSFER | {"amount": "-1"}, 422, "bad-amount", "request.action.amount"),
+        (TRANSFER | {"amount": OVERFLOW}, 422, "bad-amount", "request.action.amount"),
         (TRANSFER | {"amount": 5}, 422, "invalid-request", "request.action.amount"),
-        (TRANSFER | {"to": "0x12"}, 422, "invalid-request", "request.action.to"),
+        (TRANSFER | {"to": "0x12"}, 422, "bad-address", "request.action.to"),
         (TRANSFER | {"to": TRANSFER["to"].replace("aAe", "aae")}, 422, "bad-address", "request.action.to"),
         (TRANSFER | {"to": f"0x{'0' * 40}"}, 422, "bad-address", "request.action.to"),
         (TRANSFER | {"token": TRANSFER["to"].lower()}, 422, "bad-address", "request.action.token"),

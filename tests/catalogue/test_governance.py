@@ -2,25 +2,24 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from catalogue.test_voting import electorate, proposal, vote
+from catalogue.treasury import Treasury, treasury
+from executor.desk import somebody
 from placet.catalogue.registry import CATALOGUE
 from placet.domain.people import Grant
 from placet.domain.policy import PolicyOrder
 from placet.domain.recount import recount
-from placet.durable.workflow import entry_of
 from placet.runtime.settings import Settings
 from placet.store import ballot_export, course, people, policies
 from placet.store import tables as t
 from placet.testing import QUICK, World, scenario
-from samples.payment import SampleExecution, SamplePayment
 
 SETTINGS = Settings(patience=QUICK)
-WITH_TREASURY = tuple(entry for entry in CATALOGUE if entry.kind not in ("decision-execution", "treasury-disbursement"))
-WITH_TREASURY += (entry_of(SampleExecution), entry_of(SamplePayment))
 GRANT = {"kind": "role-change", "person": "wim", "role": "coordinator", "scope": "general", "change": "grant"}
 POLICY = {"kind": "policy-update", "policy": "voting", "values": {"expiry": "7d"}, "base_version": 0}
 TRANSFER = {"kind": "treasury-transfer", "to": f"0x{'1' * 40}", "amount": "1000", "memo": "Roof"}
@@ -126,26 +125,41 @@ async def test_a_policy_that_has_changed_since_it_was_voted_on_is_refused() -> N
         assert await world.store.read(lambda tx: policies.newest(tx, "voting")) == (1, {"expiry": "30d"})
 
 
-async def test_an_approved_transfer_is_paid_by_a_child_of_the_execution() -> None:
-    async with scenario(WITH_TREASURY, settings=SETTINGS) as world:
-        await electorate(world)
-        await world.hire("kofi", "council")
-        case = await approved(world, TRANSFER)
-        payment = f"{case}-execution-1-treasury-disbursement-1"
-        await world.answer("kofi", payment, "pay", "approve")
-        assert (await world.state(case, "completed"))["outcome"]["execution"] == "done"
-        assert (await world.case(payment))["requester"] == "prue"
+async def to_the_council(at: Treasury, to: str) -> tuple[str, str]:
+    """A transfer that the voters have approved: the proposal, and the payment that waits for the council."""
+    await electorate(at.world)
+    case = await approved(at.world, TRANSFER | {"to": to})
+    payment = f"{case}-execution-1-treasury-disbursement-1"
+    await at.rules(payment)
+    return case, payment
 
 
-async def test_a_transfer_that_the_council_refuses_ends_as_refused() -> None:
-    async with scenario(WITH_TREASURY, settings=SETTINGS) as world:
-        await electorate(world)
-        await world.hire("kofi", "council")
-        case = await approved(world, TRANSFER)
-        await world.answer("kofi", f"{case}-execution-1-treasury-disbursement-1", "pay", "refuse", "too much")
-        ended = await world.state(case, "completed")
+async def test_an_approved_transfer_is_paid_by_a_child_of_the_execution(tmp_path: Path) -> None:
+    async with treasury(tmp_path, wallets=True) as at:
+        to = somebody()
+        case, payment = await to_the_council(at, to)
+        await at.sign(payment, "kofi", "koji")
+        ended = await at.world.state(case, "completed")
+        assert ended["outcome"] == {"status": "approved", "execution": "done", "reason": f"Paid by {payment}."}
+        paid = await at.world.case(payment)
+        assert (paid["requester"], paid["state"], paid["outcome"]["receipt"]["status"]) == (
+            "prue",
+            "completed",
+            "confirmed",
+        )
+        assert (at.chain.balance(to), at.paid(to)) == (1000, 1)
+        at.world.started += [f"{case}-execution-1", payment]
+
+
+async def test_a_transfer_that_the_council_refuses_ends_as_refused(tmp_path: Path) -> None:
+    async with treasury(tmp_path) as at:
+        to = somebody()
+        case, payment = await to_the_council(at, to)
+        await at.refuse(payment, "kofi", "koji")
+        ended = await at.world.state(case, "completed")
         assert ended["outcome"]["execution"] == "refused"
         assert "too much" in ended["outcome"]["reason"]
+        assert at.paid(to) == 0
 
 
 async def test_its_proposer_can_withdraw_it_while_it_is_discussed_and_nobody_can_shorten_that() -> None:
@@ -183,16 +197,15 @@ async def test_a_step_of_the_execution_that_fails_for_good_is_put_to_coordinator
         assert Grant(role="coordinator", scope="general") not in await grants(world, "wim")
 
 
-async def test_cancelling_it_during_the_execution_takes_the_payment_along() -> None:
-    async with scenario(WITH_TREASURY, settings=SETTINGS) as world:
-        await electorate(world)
-        await world.hire("kofi", "council")
-        case = await approved(world, TRANSFER)
-        payment = f"{case}-execution-1-treasury-disbursement-1"
-        await world.task(payment, "pay")
-        await world.steer(course.cancel, "cora", case)
-        await world.state(case, "cancelled")
-        assert (await world.case(payment))["state"] == "cancelled"
+async def test_cancelling_it_during_the_execution_takes_the_payment_along(tmp_path: Path) -> None:
+    async with treasury(tmp_path) as at:
+        to = somebody()
+        case, payment = await to_the_council(at, to)
+        await at.sign(payment, "kofi")
+        await at.world.steer(course.cancel, "cora", case)
+        await at.world.state(case, "cancelled")
+        assert (await at.world.case(payment))["state"] == "cancelled"
+        assert at.paid(to) == 0
 
 
 def _broken_membership(ports: Any) -> Any:

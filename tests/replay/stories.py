@@ -9,6 +9,8 @@ from catalogue import test_lifecycle as lifecycle
 from catalogue import test_onboarding as onboarding
 from catalogue import test_partner_approval as partners
 from catalogue import test_voting as voting
+from catalogue.treasury import Treasury
+from executor.desk import somebody
 from placet.store import course
 from placet.testing import World
 
@@ -208,6 +210,35 @@ async def transitions(world: World) -> None:
         await world.ended(case_id)
 
 
+async def disbursements(at: Treasury) -> None:
+    world = at.world
+    await voting.electorate(world)
+    for end in ("paid", "refused", "silence", "cancel", "retried", "given up"):
+        balance = 0 if end in ("retried", "given up") else 10**18
+        at.chain.give(at.desk.account, balance)
+        case_id = await at.start(somebody())
+        if end == "refused":
+            await at.refuse(case_id, "kofi", "koji")
+        elif end == "cancel":
+            await at.sign(case_id, "kofi")
+            await world.steer(course.pause, "cora", case_id)
+            await world.steer(course.resume, "cora", case_id)
+            await world.steer(course.cancel, "cora", case_id)
+        elif end != "silence":
+            await at.sign(case_id, "kofi", "koji")
+        if not balance:
+            await world.task(case_id, "attention-treasury-pay")
+            at.chain.give(at.desk.account)
+            await world.answer("cora", case_id, "attention-treasury-pay", "retry" if end == "retried" else "abandon")
+        await world.ended(case_id)
+    # And one that the voters have approved: the execution, and its payment.
+    proposal = await governance.approved(world, governance.TRANSFER | {"to": somebody()})
+    payment = f"{proposal}-execution-1-treasury-disbursement-1"
+    await at.sign(payment, "kaia", "koji")
+    await world.state(proposal, "completed")
+    world.started += [f"{proposal}-execution-1", payment]
+
+
 STORIES: dict[str, Callable[[World], Awaitable[None]]] = {
     "partner-approval": partner_approvals,
     "compliance-case": compliance_cases,
@@ -221,3 +252,6 @@ STORIES: dict[str, Callable[[World], Awaitable[None]]] = {
     "decision-execution": executions,
     "lifecycle-transition": transitions,
 }
+
+PAID: dict[str, Callable[[Treasury], Awaitable[None]]] = {"treasury-disbursement": disbursements}
+"""Those that need a treasury."""

@@ -20,6 +20,8 @@ SAMPLE: tuple[tuple[str, str, str], ...] = (
     ("omar", "Omar Osei", "compliance-officer@desk voter@coop"),
     ("cora", "Cora Chen", "coordinator@deals coordinator@desk coordinator@coop voter@coop"),
     ("kofi", "Kofi Klein", "council voter@coop"),
+    ("lena", "Lena Lindt", "council"),
+    ("abel", "Abel Alves", "council"),
     ("nils", "Nils Novak", "member@coop voter@coop"),
     ("yara", "Yara Yilmaz", "member@coop voter@coop"),
     ("tomo", "Tomo Tanaka", "member@coop voter@coop"),

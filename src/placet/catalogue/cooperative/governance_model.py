@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from placet.domain.intent import ADDRESS, MAX_UINT256
+from placet.domain.disbursement import AddressText, AmountText
 from placet.domain.membership import RoleOrder
 from placet.domain.model import Durable
 from placet.domain.policy import PolicyOrder
@@ -19,17 +19,10 @@ class TreasuryTransfer(Durable):
     """A payment from the treasury; the amount is decimal text in the smallest unit of the token, or of the chain."""
 
     kind: Literal["treasury-transfer"]
-    to: str = Field(pattern=ADDRESS, title="Recipient (0x…, with its checksum)")
-    token: str | None = Field(default=None, pattern=ADDRESS, title="Token contract (none: the chain's currency)")
-    amount: str = Field(pattern=r"^[1-9][0-9]{0,77}$", title="Amount (smallest unit)")
+    to: AddressText = Field(title="Recipient (0x…, with its checksum)")
+    token: AddressText | None = Field(default=None, title="Token contract (none: the chain's currency)")
+    amount: AmountText = Field(title="Amount (smallest unit)")
     memo: str = Field(default="", max_length=2000, title="What for")
-
-    @field_validator("amount")
-    @classmethod
-    def _fits(cls, amount: str) -> str:
-        if int(amount) > MAX_UINT256:
-            raise ValueError("the amount does not fit into 256 bits")
-        return amount
 
 
 class RoleChange(RoleOrder):

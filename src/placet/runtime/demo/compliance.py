@@ -66,9 +66,7 @@ async def check_escalated(stage: Stage, case_id: str) -> None:
 
 
 async def _start(stage: Stage, request: dict[str, Any]) -> str:
-    body = {"scope": "desk", "request": request}
-    opened = await stage.call("ada", "POST", "/api/v1/workflows/compliance-case/cases", body)
-    return str(opened["id"])
+    return await stage.start("ada", "compliance-case", "desk", request)
 
 
 async def _give(stage: Stage, link: str, name: str, filename: str, media_type: str, content: bytes) -> None:

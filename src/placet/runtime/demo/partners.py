@@ -35,9 +35,7 @@ async def play_partners(stage: Stage) -> None:
 
 
 async def _start(stage: Stage, request: dict[str, Any]) -> str:
-    body = {"scope": "deals", "request": request}
-    opened = await stage.call("ada", "POST", "/api/v1/workflows/partner-approval/cases", body)
-    case_id: str = opened["id"]
+    case_id = await stage.start("ada", "partner-approval", "deals", request)
     stage.say(f"\nPartner approval: {request['name']} ({case_id}), asked for by ada")
     return case_id
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx2
 
+from placet.runtime.demo import members, treasury
+from placet.runtime.demo.badges import play_badge
 from placet.runtime.demo.compliance import WINDOW, check_escalated, play_compliance, start_silent
 from placet.runtime.demo.partners import play_partners
 from placet.runtime.demo.stage import PATIENCE_SECONDS, DemoFailed, Say, Stage
@@ -19,7 +21,7 @@ from placet.runtime.embedded import free_port
 from placet.runtime.first_admin import SAMPLE
 
 PEOPLE = tuple(person for person, _, _ in SAMPLE)
-# So that a silent customer runs into the end of the window, and a countdown ends, while one watches.
+# So that what ends by the clock ends while one watches.
 SETTINGS = f"""[policy.compliance-case]
 window = "{WINDOW}"
 submission = "10s"
@@ -28,7 +30,7 @@ reminder = "5s"
 [policy.voting]
 countdown = "{COUNTDOWN}"
 reminder = "2s"
-"""
+{members.SETTINGS}{treasury.SETTINGS}"""
 
 
 async def play(say: Say, keep: bool = False) -> int:
@@ -36,7 +38,8 @@ async def play(say: Say, keep: bool = False) -> int:
     data = Path(tempfile.mkdtemp(prefix="placet-demo-"))
     port = free_port()
     placet = [sys.executable, "-m", "placet.cli.main"]
-    (data / "placet.toml").write_text(SETTINGS)
+    chain_port, pays = free_port(), treasury.is_there()
+    (data / "placet.toml").write_text(f"{SETTINGS}\n[chain]\nport = {chain_port}\n")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PLACET_")}
     say(f"Starting Placet in {data} …")
     up = [*placet, "up", "--data", str(data), "--port", str(port), "--temporal-port", str(free_port()), "--demo"]
@@ -47,11 +50,20 @@ async def play(say: Say, keep: bool = False) -> int:
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
             stage = Stage(http, data, say, {"admin": (data / "admin-token").read_text().strip()})
             await _people(stage)
+            # What takes time begins first, and is looked at again when it is due.
             silent = await start_silent(stage)
+            newcomer = await members.start_onboarding(stage)
+            transfer = await treasury.propose_transfer(stage) if pays else None
             await play_partners(stage)
+            await members.finish_onboarding(stage, newcomer)
+            await play_badge(stage)
             await play_compliance(stage)
-            await check_escalated(stage, silent)
+            if transfer is not None:
+                await treasury.play_transfer(stage, transfer, f"http://127.0.0.1:{chain_port}")
+            else:
+                say("\nThere is no local chain here (npm ci installs it): nothing is paid from a treasury.")
             await play_votes(stage)
+            await check_escalated(stage, silent)
         say("Verifying the audit log, offline:")
         check = [*placet, "--data", str(data), "verify"]
         verdict = await asyncio.to_thread(subprocess.run, check, env=environment, capture_output=True, text=True)

@@ -38,6 +38,11 @@ class Stage:
                 await asyncio.sleep(LOOK_SECONDS)
             return found
 
+    async def start(self, who: str, kind: str, scope: str, request: dict[str, Any]) -> str:
+        """Open a case; its id."""
+        body = {"scope": scope, "request": request}
+        return str((await self.call(who, "POST", f"/api/v1/workflows/{kind}/cases", body))["id"])
+
     async def task_of(self, who: str, case_id: str) -> dict[str, Any]:
         """The task of this case in this person's inbox, once it is there."""
 
