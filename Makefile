@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo up test check format lock record docs bench bench-votes proof-crash proof-votes proof-money clean
+.PHONY: help demo up test check format lock record docs messages bench bench-votes bench-pages proof-crash proof-votes proof-money clean
 
 help: ## Show what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,7 +14,7 @@ demo: .venv/ready ## Play the sample cases on a fresh installation, and verify t
 up: .venv/ready ## Start Placet here, with a sample organisation, until Ctrl-C
 	$(BIN)/placet up --demo
 
-test: check ## Format check, lint, strict types, import contracts, all tests
+test: check .venv/browser ## Format check, lint, strict types, import contracts, all tests
 	$(BIN)/python -m pytest
 
 check: .venv/ready
@@ -35,6 +35,15 @@ docs: .venv/ready ## Generate the reference pages from the code
 	$(BIN)/python tests/docs/rules_of_voting.py
 	$(BIN)/python tests/docs/access_matrix.py
 
+messages: .venv/ready ## Bring the catalogues up to date with the texts of the pages; ADD=xx begins one
+	$(BIN)/pybabel -q extract -F src/placet/web/locale/babel.cfg -k _n:1,2 -k later --sort-output \
+		--no-location --omit-header -o .venv/placet.pot src/placet/web
+	test -z "$(ADD)" || test -e src/placet/web/locale/$(ADD)/LC_MESSAGES/placet.po || \
+		$(BIN)/pybabel -q init -D placet -i .venv/placet.pot -d src/placet/web/locale -l $(ADD)
+	for one in $(wildcard src/placet/web/locale/*/LC_MESSAGES/placet.po); do $(BIN)/pybabel -q update -D placet \
+		-i .venv/placet.pot -d src/placet/web/locale --no-fuzzy-matching \
+		-l "$$(basename "$$(dirname "$$(dirname "$$one")")")"; done
+
 proof-crash: .venv/ready ## Kill parts, KILLS times (500), on DATABASE (both), by SEED; RUN=folder goes on with a run
 	env -u KILLS -u RUN DATABASE=sqlite $(BIN)/python -m pytest tests/proof/test_checker.py tests/proof/test_runs.py -q
 	KILLS=$${KILLS:-500} RUN=$${RUN:-.proof/$$(date +%Y%m%d-%H%M%S)} $(BIN)/python -m pytest tests/proof/test_crash.py -q -s
@@ -52,12 +61,23 @@ bench: .venv/ready ## Measure against hand-written Temporal, and over HTTP
 bench-votes: .venv/ready ## Measure votes against updates and signals by hand, and a ballot of a million
 	$(BIN)/python -m bench.votes
 
+bench-pages: .venv/ready ## Measure lists and pages with 100,000 cases and a million tasks; ARGS=--quick with few
+	$(BIN)/python -m bench.pages $(ARGS)
+
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 
 clean: ## Remove the environment and caches
 	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Browser tests drive the Chromium of the system, else one that is installed here.
+.venv/browser: .venv/ready
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || test -n "$$PLACET_CHROMIUM" || \
+		{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+		$(BIN)/playwright install chromium
+	touch $@
 
 .venv/ready: requirements.lock pyproject.toml package-lock.json
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Placet needs Python 3.11 or newer")'

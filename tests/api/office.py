@@ -1,5 +1,6 @@
 """A small organisation behind the real application: a database file, people with tokens, cases with open tasks."""
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -8,7 +9,6 @@ from fastapi import FastAPI
 from pydantic import Field
 
 from placet.api.app import create_app, wire
-from placet.api.events import Streams
 from placet.api.service import EngineStatus
 from placet.catalogue.cooperative.disbursement import TreasuryDisbursement
 from placet.catalogue.cooperative.execution import DecisionExecution
@@ -21,6 +21,7 @@ from placet.catalogue.voting.deletion import DeletionProposal
 from placet.catalogue.voting.proposal import Proposal
 from placet.catalogue.voting.work import Work
 from placet.control.control import Control
+from placet.control.streams import Streams
 from placet.domain.course import Ask, Report
 from placet.domain.model import Durable
 from placet.domain.payment import Token
@@ -132,7 +133,7 @@ def _app(control: Control, status: EngineStatus) -> FastAPI:
 
 
 class Office:
-    def __init__(self, store: Store, clock: Any) -> None:
+    def __init__(self, store: Store, clock: Any, app: Callable[[Control, EngineStatus], FastAPI] = _app) -> None:
         self.store = store
         self.clock = clock
         self.tokens: dict[str, str] = {}
@@ -140,7 +141,7 @@ class Office:
         policies = {"order": {"review": "3d"}}
         entries = tuple(entry_of(workflow) for workflow in WORKFLOWS)
         self.control = Control(store, entries, lambda entry: policies.get(entry.kind, {}), tokens=(TOKEN,))
-        self.app = _app(self.control, self._status)
+        self.app = app(self.control, self._status)
         self.http = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=self.app, raise_app_exceptions=False), base_url="http://placet"
         )

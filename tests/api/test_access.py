@@ -15,6 +15,8 @@ CONTENT = b"%PDF-1.7 terms"
 GIVEN = content_hash(CONTENT)
 WANTED = (DocumentRequest(name="deed"),)
 
+MINE = "plc_one_more_of_mo"
+
 CALLERS = {
     "nobody": None,
     "forged": "forged",
@@ -67,12 +69,20 @@ ACCESS: dict[tuple[str, str], dict[str, int]] = {
     ("POST", "/api/v1/people/import"): ADMINS,
     ("PUT", "/api/v1/people/{person_id}/grants"): ADMINS,
     ("POST", "/api/v1/people/{person_id}/tokens"): only(201, "admin"),
+    ("GET", "/api/v1/people/{person_id}/tokens"): only(200, "admin", "uninvolved"),
+    ("DELETE", "/api/v1/people/{person_id}/tokens/{token_id}"): only(200, "admin", "uninvolved"),
+    ("POST", "/api/v1/people/{person_id}/invitations"): only(201, "admin"),
     ("GET", "/api/v1/workflows"): signed_in(),
     ("GET", "/api/v1/workflows/{kind}"): signed_in(),
     ("POST", "/api/v1/workflows/{kind}/cases"): STARTED,
     ("GET", "/api/v1/cases"): signed_in(),
     ("GET", "/api/v1/cases/counts"): signed_in(),
     ("GET", "/api/v1/cases/export.csv"): signed_in(),
+    ("GET", "/api/v1/overview"): signed_in(),
+    ("GET", "/api/v1/overview/export.csv"): signed_in(),
+    ("GET", "/api/v1/admin/failed-steps"): ADMINS,
+    ("GET", "/api/v1/admin/outbox"): ADMINS,
+    ("POST", "/api/v1/messages/{message_id}/retry"): ADMINS,
     ("GET", "/api/v1/cases/{case_id}"): SEEN,
     ("GET", "/api/v1/cases/{case_id}/comments"): SEEN,
     ("POST", "/api/v1/cases/{case_id}/comments"): signed_in(201, **HIDDEN),
@@ -133,12 +143,21 @@ async def populate(office: Office) -> None:
             tx.conn.execute(t.document.insert().values(hash=key, **row))
 
     await office.store.write(change)
+    await office.store.write(lambda tx: people.issue_token(tx, "placet", "mo", "another", MINE))
     office.tokens[PARTNER.person] = await office.store.write(
         # No door gives somebody outside a token; the matrix shows that one would not open much.
         lambda tx: people.issue_token(tx, "placet", PARTNER.person, "test")
     )
     # A stream that is asked to end at once still shows whether it was granted.
     office.app.state.streams.close()
+
+
+async def refuse_mail(office: Office, message_id: int = 1) -> None:
+    """The server has refused this mail."""
+    row = {"state": "refused", "error": "550: unknown", "attempts": 1}
+    await office.store.write(
+        lambda tx: tx.conn.execute(t.message.update().where(t.message.c.id == message_id).values(row))
+    )
 
 
 async def opened(office: Office) -> tuple[str, str, str]:
@@ -148,7 +167,9 @@ async def opened(office: Office) -> tuple[str, str, str]:
     row = {"id": f"doc-{case_id}", "case_id": case_id, "name": "deed", "round": 1, "hash": GIVEN, "size": len(CONTENT)}
     row |= {"filename": "a.pdf", "media_type": "application/pdf", "uploaded_by": PARTNER.person, "receipt": HASH}
     await office.store.write(lambda tx: tx.conn.execute(t.case_document.insert().values({**row, "at": tx.now})))
-    return case_id, asked, await office.ask(case_id, review(shows={"sheet": HASH}))
+    task = await office.ask(case_id, review(shows={"sheet": HASH}))
+    await refuse_mail(office)
+    return case_id, asked, task
 
 
 async def tried(office: Office, caller: str, method: str, path: str, ids: tuple[str, str, str]) -> int:
@@ -159,8 +180,10 @@ async def tried(office: Office, caller: str, method: str, path: str, ids: tuple[
         task_id=task,
         kind="order",
         person_id="mo",
+        token_id=people.token_id(people.token_hash(MINE)),
         content_hash=HASH,
         document_id=f"doc-{case_id}",
+        message_id=1,
         token=office.link(asked).removeprefix("/l/"),
         path="placet.css",
         name="order",

@@ -312,7 +312,7 @@ async def test_somebody_outside_sends_documents_by_link_and_then_answers(office:
     link = office.link(task)
     shown = await page(office, link)
     for text in (
-        "Proof of &lt;address&gt; <small>(optional)</small>",
+        'Proof of &lt;address&gt; <span class="quiet">(optional)</span>',
         "Not older than 3 months.",
         "Not received yet.",
         f'action="{link}/documents" enctype="multipart/form-data"',
@@ -324,7 +324,7 @@ async def test_somebody_outside_sends_documents_by_link_and_then_answers(office:
     sent = await send(office, link, ("<Pass>.pdf", files.pdf(), "application/pdf"))
     assert (sent.status_code, sent.headers["Location"]) == (303, link)
     shown = await page(office, link)
-    assert "Received." in shown and "<li>Pass.pdf, 2 March 2026" in shown
+    assert "Received." in shown and "<li><bdi>Pass.pdf</bdi>, <time" in shown and "2 March 2026" in shown
     assert (await office.http.post(link, data={"outcome": "approve"})).status_code == 200
     assert "enctype" not in await page(office, link)
     assert [line[0] for line in await office.lines(case_of(task)) if line[1] == "document.received"] == [PARTNER.person]
@@ -341,7 +341,7 @@ async def test_a_refused_document_is_told_on_the_page_itself(office: Office) -> 
         assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
         assert told in answer.text and "enctype" in answer.text
     large = await office.http.post(f"{link}/documents", content=stream(40_000_000, HEAD), headers=FORM)
-    assert (large.status_code, "at most 25 MB" in large.text, "<main>" in large.text) == (413, True, True)
+    assert (large.status_code, "at most 25 MB" in large.text, "<main" in large.text) == (413, True, True)
     assert (await kept(office))[0] == 0
 
 

@@ -104,6 +104,7 @@ async def test_every_act_with_a_body_takes_a_key(office: Office) -> None:
         if method in ("post", "put")
         and "Idempotency-Key" not in [parameter["name"] for parameter in told.get("parameters", [])]
     }
-    votes = {"/voter/workflows/{workflow_id}/vote", "/voter/deletion-proposals/{proposal_id}/vote"}
+    votes = {"/voter/workflows/{workflow_id}/vote"}
+    votes |= {f"/voter/{kind}-proposals/{{proposal_id}}/vote" for kind in ("deletion", "governance")}
     tokens = {"/api/v1/tasks/{task_id}/signal-token", "/api/v1/multisigs/{multisig_id}/signal-token"}
     assert without == tokens | votes

@@ -10,7 +10,13 @@ from placet.domain.people import BUILT_IN_ROLES, Grant, Person
 STARTING = (Action.START,)
 OWN = {
     "member": STARTING,
-    "coordinator": (Action.MANAGE_CASE, Action.REASSIGN, Action.READ_FAUCET, *STARTING),
+    "coordinator": (
+        Action.MANAGE_CASE,
+        Action.REASSIGN,
+        Action.READ_FAUCET,
+        Action.REGISTER_RESOURCE,
+        *STARTING,
+    ),
     "council": (Action.EXPORT_AUDIT, Action.READ_FAUCET, Action.READ_LEDGER, *STARTING),
     "admin": (
         Action.MANAGE_PEOPLE,
@@ -23,6 +29,9 @@ OWN = {
         Action.READ_FAUCET,
         Action.READ_LEDGER,
         Action.MANAGE_BADGES,
+        Action.OPERATE,
+        Action.SET_POLICY,
+        Action.REGISTER_RESOURCE,
         *STARTING,
     ),
 }

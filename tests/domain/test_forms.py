@@ -27,7 +27,7 @@ FORM = {
     [
         ({"amount": 1}, []),
         ({"amount": 1, "until": "2026-03-02", "at": "2026-03-02T09:00:00Z"}, []),
-        ({}, ["/data"]),
+        ({}, ["/data/amount"]),
         ({"amount": 0}, ["/data/amount"]),
         ({"amount": "1"}, ["/data/amount"]),
         ({"amount": 1, "until": "tomorrow"}, ["/data/until"]),
@@ -40,6 +40,19 @@ def test_every_fault_points_at_its_field(data: dict[str, Any], pointers: list[st
     found = faults(FORM, data)
     assert [fault.pointer for fault in found] == pointers
     assert all(fault.detail for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({}, "This field is required."),
+        ({"amount": 0}, "This must be at least 1."),
+        ({"amount": "x"}, "This must be a whole number."),
+        ({"amount": 1, "until": "soon"}, "Write a date like 2026-03-31."),
+    ],
+)
+def test_a_fault_is_told_in_plain_words(data: dict[str, Any], told: str) -> None:
+    assert [fault.detail for fault in faults(FORM, data)] == [told]
 
 
 def test_a_task_without_a_form_takes_no_data() -> None:

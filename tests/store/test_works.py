@@ -5,7 +5,8 @@ import sqlalchemy as sa
 from tests.store.assembly import Assembly, word
 from tests.store.assembly import assembly as assembly
 
-from placet.store import proposals, works
+from placet.domain.policy import PolicyOrder
+from placet.store import policies, proposals, works
 from placet.store import tables as t
 from placet.store.funds import NotReserved
 
@@ -203,3 +204,16 @@ def test_a_deletion_overtakes_the_step_that_begins_the_series(assembly: Assembly
     assert tick(assembly, "mon") is None
     assembly.end_case()
     assert assembly.money() == (100, 0)
+
+
+def test_an_instance_takes_the_policy_of_the_day_it_opens(assembly: Assembly) -> None:
+    approved(assembly, "weekly")
+    begun(assembly)
+    before = tick(assembly, "2026-03-02T09:00:00+00:00")
+    order = PolicyOrder(policy=works.POLICY, values={"work_reminder": "2d"}, base_version=0)
+    assembly.do(lambda tx: policies.put(tx, order, lambda _, values: dict(values), "adam", None, None))
+    after = tick(assembly, "2026-03-09T09:00:00+00:00")
+    opened = {row["id"]: row["opening"] for row in assembly.rows(sa.select(t.case.c.id, t.case.c.opening))}
+    assert opened[after]["policy"]["work_reminder"] == "2d"
+    assert opened[before]["policy"].get("work_reminder") != "2d"
+    assert opened[after]["parent"] == "p1"

@@ -17,27 +17,33 @@ from placet.api import (
     events,
     messages,
     multisigs,
+    overview,
     people,
     policies,
     proposer,
     resources,
     service,
     tasks,
+    upkeep,
     voter,
     votes,
     workflows,
 )
-from placet.api.events import Streams
 from placet.api.frame import BodyLimit, Frame, told
 from placet.api.metrics import Metrics, Timed
 from placet.control.control import Control
-from placet.web import links, uploads
+from placet.control.streams import Streams
+from placet.web import site, uploads
+from placet.web.provider import Provider
+from placet.web.shield import Shield
 
 
 def create_app(
     control: Control,
     engine_status: service.EngineStatus,
     *,
+    provider: Provider | None = None,
+    engine_page: str | None = None,
     poll_seconds: float = 1.0,
     heartbeat_seconds: float = 15.0,
 ) -> FastAPI:
@@ -52,8 +58,11 @@ def create_app(
         lifespan=_lifespan,
     )
     wire(app, control, engine_status, Streams(poll_seconds, heartbeat_seconds))
+    app.state.provider = provider
+    app.state.engine_page = engine_page
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, refusal=lambda scope, limit: uploads.too_large(scope) or told(scope, limit))
+    app.add_middleware(Shield, refusal=errors.cross_site)
     app.add_middleware(Timed)
     app.add_middleware(Frame)
     errors.install(app)
@@ -74,12 +83,13 @@ def create_app(
         policies,
         resources,
         messages,
+        overview,
+        upkeep,
         events,
         service,
     ):
         app.include_router(part.router)
-    links.install(app)
-    uploads.install(app)
+    site.install(app)
     errors.describe(app)
     return app
 

@@ -7,7 +7,10 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from placet.api.callers import Caller, Doors, Key, answered
 from placet.api.errors import DOCUMENTED
-from placet.control.overview import CaseChoice, CaseCounts, CaseFilter
+from placet.api.sheets import CSV, SHEET, attached
+from placet.control.counting import CountsView
+from placet.control.csv_export import CaseExport
+from placet.control.listing import CaseFilter, Narrowing
 from placet.control.sent import Because, Paging
 from placet.control.views import CaseLine, CaseView, EventView, Page
 
@@ -24,16 +27,15 @@ async def list_cases(control: Doors, caller: Caller, which: Annotated[CaseFilter
 
 
 @router.get("/counts")
-async def count_cases(control: Doors, caller: Caller, which: Annotated[CaseChoice, Query()]) -> CaseCounts:
-    """How many cases I may see, by state and by kind."""
-    return await control.overview.counts(caller, which)
+async def count_cases(control: Doors, caller: Caller, which: Annotated[Narrowing, Query()]) -> CountsView:
+    """How many cases I may see, by kind and state."""
+    return await control.cases.counts(caller, which)
 
 
-@router.get("/export.csv", response_class=StreamingResponse)
-async def export_cases(control: Doors, caller: Caller, which: Annotated[CaseChoice, Query()]) -> StreamingResponse:
-    """The cases that I may see, newest first, as a table for a spreadsheet; no cell can act as a formula."""
-    headers = {"Content-Disposition": 'attachment; filename="cases.csv"'}
-    return StreamingResponse(control.overview.export(caller, which), media_type="text/csv", headers=headers)
+@router.get("/export.csv", response_class=StreamingResponse, responses=SHEET)
+async def export_cases(control: Doors, caller: Caller, which: Annotated[CaseExport, Query()]) -> StreamingResponse:
+    """The cases that I may see as a table, newest first; no cell of it is taken for a formula."""
+    return StreamingResponse(await control.csv.cases(caller, which), media_type=CSV, headers=attached("cases"))
 
 
 @router.get("/{case_id}")

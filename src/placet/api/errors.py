@@ -5,13 +5,15 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from placet.control.errors import Kind, Problem, fault_at
 from placet.domain.forms import Fault
 from placet.store.engine import StoreUnavailable
+from placet.web.pages import lost
 
 STATUS: dict[Kind, int] = {
     Kind.UNAUTHENTICATED: 401,
@@ -21,11 +23,13 @@ STATUS: dict[Kind, int] = {
     Kind.GONE: 410,
     Kind.TOO_LARGE: 413,
     Kind.INVALID: 422,
+    Kind.TOO_MANY: 429,
     Kind.UNAVAILABLE: 503,
 }
 
 HEADERS: dict[Kind, dict[str, str]] = {
     Kind.UNAUTHENTICATED: {"WWW-Authenticate": "Bearer"},
+    Kind.TOO_MANY: {"Retry-After": "60"},
     Kind.UNAVAILABLE: {"Retry-After": "1"},
 }
 
@@ -110,9 +114,18 @@ def install(app: FastAPI) -> None:
         return answer_to(Problem("invalid-request", found[0].detail, faults=found))
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> Response:
         code, title, detail = OF_HTTP.get(error.status_code, ("http-error", "Not possible", str(error.detail)))
+        if (page := lost(request.scope, error.status_code, title, detail)) is not None:
+            return page
         return problem_json(error.status_code, code, title, detail, error.headers)
+
+
+def cross_site(scope: Scope) -> Response:
+    """The refusal of a form that another site has sent."""
+    detail = "This was sent from another site; go to our own page and send it from there."
+    problem = Problem("cross-site", detail)
+    return lost(scope, 403, problem.title, detail) or answer_to(problem)
 
 
 def describe(app: FastAPI) -> None:

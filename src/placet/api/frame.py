@@ -11,13 +11,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.api.errors import OF_HTTP, problem_json
+from placet.web.pages import lost
 
 MAX_BODY_BYTES = 1_000_000
 # A client that is still sending would miss an early answer, so a body somewhat too large is read to its end.
 DRAINED_BYTES = 16 * MAX_BODY_BYTES
 # Beside one file of the largest size, a form has names and headers.
 FORM_BYTES = MAX_BODY_BYTES
-UPLOADS = re.compile(r"/(?:api/v1/cases|l)/[^/]+/documents/?")
+UPLOADS = re.compile(r"/(?:api/v1/cases|l|tasks|cases)/[^/]+/documents/?")
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -64,7 +65,9 @@ class Frame:
             if started:
                 raise
             detail = f"Something went wrong on our side; nothing was lost. Please report the number {request_id}."
-            await problem_json(500, "internal-error", "Our mistake", detail)(scope, receive, framed)
+            title = "Our mistake"
+            answer = lost(scope, 500, title, detail) or problem_json(500, "internal-error", title, detail)
+            await answer(scope, receive, framed)
 
 
 def told(scope: Scope, limit: int) -> Response:

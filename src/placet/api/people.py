@@ -10,7 +10,8 @@ from placet.api.errors import DOCUMENTED
 from placet.control.errors import Problem
 from placet.control.people import NewToken
 from placet.control.roster import GivenGrants, NewPerson
-from placet.control.views import ImportView, MeView, PersonView, TokenView
+from placet.control.tokens import TokenLine
+from placet.control.views import ImportView, InvitedView, MeView, Page, PersonView, TokenView
 from placet.control.wallets import GivenWallet, WalletView
 
 router = APIRouter(prefix="/api/v1", tags=["people"], responses=DOCUMENTED)
@@ -65,3 +66,21 @@ async def show_wallet(control: Doors, caller: Caller, person_id: str, address: s
 async def register_wallet(control: Doors, caller: Caller, key: Key, person_id: str, given: GivenWallet) -> JSONResponse:
     """Register a wallet: my own with its signature, or as an administrator anybody's."""
     return answered(await control.wallets.register(caller, person_id, given, key))
+
+
+@router.get("/people/{person_id}/tokens")
+async def list_tokens(control: Doors, caller: Caller, person_id: str) -> Page[TokenLine]:
+    """The tokens that count: my own, or as an administrator those of others."""
+    return await control.tokens.listed(caller, person_id)
+
+
+@router.delete("/people/{person_id}/tokens/{token_id}")
+async def revoke_token(control: Doors, caller: Caller, key: Key, person_id: str, token_id: str) -> JSONResponse:
+    """End a token; from then on it opens nothing."""
+    return answered(await control.tokens.revoke(caller, person_id, token_id, key))
+
+
+@router.post("/people/{person_id}/invitations", status_code=201, response_model=InvitedView)
+async def invite_person(control: Doors, caller: Caller, key: Key, person_id: str) -> JSONResponse:
+    """Mail somebody a link with which they choose a password, once; an earlier link ends."""
+    return answered(await control.accounts.invite(caller, person_id, key))

@@ -58,9 +58,9 @@ class Door:
         given = {"data": {"name": name}, "files": [("file", file) for file in files]}
         return asyncio.run(self._send("POST", path, key, given)).json()
 
-    def download(self, path: str) -> bytes:
+    def download(self, path: str, **params: Any) -> bytes:
         """Fetch the content of a file."""
-        content: bytes = asyncio.run(self._send("GET", path, None, {})).content
+        content: bytes = asyncio.run(self._send("GET", path, None, {"params": params})).content
         return content
 
     def lines(self, path: str, **params: Any) -> Iterator[str]:

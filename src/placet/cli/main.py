@@ -7,7 +7,19 @@ from typing import Any
 import click
 
 from placet import __version__
-from placet.cli import cases, credentials, documents, executor, multisigs, people, proof, serving, tasks, voting
+from placet.cli import (
+    cases,
+    credentials,
+    documents,
+    executor,
+    multisigs,
+    overview,
+    people,
+    proof,
+    serving,
+    tasks,
+    voting,
+)
 from placet.cli.door import DEFAULT_DATA, Door
 
 EPILOG = """\b
@@ -73,6 +85,7 @@ for command in (
     serving.demo,
     cases.workflows,
     cases.case,
+    overview.overview,
     tasks.task,
     multisigs.multisig,
     documents.document,

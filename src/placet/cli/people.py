@@ -55,6 +55,15 @@ def token(door: Door, person_id: str) -> None:
     door.show(found, found["token"])
 
 
+@person.command("invite")
+@click.argument("person_id")
+@click.pass_obj
+def invite(door: Door, person_id: str) -> None:
+    """Mail somebody a link with which they choose their password for the dashboard; it is printed as well."""
+    found = door.call("POST", f"/api/v1/people/{person_id}/invitations", {})
+    door.show(found, found["link"])
+
+
 @person.command("import")
 @click.argument("file", type=click.File(encoding="utf-8"), metavar="PEOPLE.csv")
 @click.pass_obj

@@ -107,7 +107,7 @@ def config(door: Door, config: Path | None) -> None:
         shown = effective(load(config or door.config, CATALOGUE), CATALOGUE)
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
-    door.show(shown, "\n\n".join(_toml(name, value) for name, value in shown.items()))
+    door.show(shown, "\n\n".join(_toml(name, value) for name, value in shown.items() if value is not None))
 
 
 @click.command()

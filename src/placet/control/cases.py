@@ -1,14 +1,17 @@
 """Cases: the list, one case, its audit lines, and the acts that steer a whole case."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from placet.control import cursor, reading
+from placet.control import counting, cursor, reading
+from placet.control.counting import CountsView
 from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, found, not_found, uncounted
-from placet.control.overview import CaseFilter, chosen
+from placet.control.listing import CaseFilter, Narrowing, newest, place_of
+from placet.control.related import Related, related
 from placet.control.sent import Because, Paging
 from placet.control.views import CaseLine, CaseView, EventView, Page, RelatedCase, StepLine
 from placet.control.waiting import decision_line, others, waiting_in
@@ -29,27 +32,11 @@ class Cases:
 
     async def listed(self, person: Person, which: CaseFilter) -> Page[CaseLine]:
         """What this person may see, newest first."""
-        c = t.case.c
-        query = sa.select(t.case).where(*chosen(person, which)).order_by(c.opened_at.desc(), c.id.desc())
-        if which.cursor is not None:
-            at, last = cursor.decode(which.cursor, int, str)
-            query = query.where(
-                sa.tuple_(c.opened_at, c.id)
-                < sa.tuple_(sa.literal(cursor.moment(at), c.opened_at.type), sa.literal(last))
-            )
+        return await self._door.read_settled(partial(page, person, which))
 
-        def look(tx: Tx, check: reading.Check) -> Page[CaseLine]:
-            rows = tx.conn.execute(query.limit(which.limit + 1)).mappings().all()
-            shown = rows[: which.limit]
-            ids = [row["id"] for row in shown if row["is_open"]]
-            check(tx, ids)
-            waiting = waiting_in(tx, ids)
-            lines = [reading.case_line(row, waiting.get(row["id"], ()), tx.now) for row in shown]
-            more = len(rows) > which.limit
-            following = cursor.encode(cursor.micros(shown[-1]["opened_at"]), shown[-1]["id"]) if more else None
-            return Page(items=lines, next_cursor=following)
-
-        return await self._door.read_settled(look)
+    async def counts(self, person: Person, which: Narrowing) -> CountsView:
+        """How many cases this person may see, by kind and state."""
+        return await self._door.read(lambda tx: counting.cases(tx, person, which))
 
     async def get(self, person: Person, case_id: str) -> CaseView:
         def look(tx: Tx, check: reading.Check) -> CaseView | None:
@@ -79,15 +66,26 @@ class Cases:
 
         return found(await self._door.read_settled(look))
 
-    async def events(self, person: Person, case_id: str, page: Paging) -> Page[EventView]:
-        """The case's audit lines, oldest first."""
-        after = cursor.decode(page.cursor, int)[0] if page.cursor is not None else 0
+    async def related(self, person: Person, case_id: str) -> list[Related]:
+        """Cases that have to do with this one, as far as this person may see them."""
+
+        def look(tx: Tx) -> list[Related] | None:
+            return related(tx, person, case_id) if reading.seen_case(tx, person, case_id) is not None else None
+
+        return found(await self._door.read(look))
+
+    async def events(self, person: Person, case_id: str, page: Paging, *, newest: bool = False) -> Page[EventView]:
+        """The case's audit lines, oldest first, or the newest ones first."""
+        place = cursor.decode(page.cursor, int)[0] if page.cursor is not None else None
 
         def look(tx: Tx) -> Page[EventView] | None:
             if reading.seen_case(tx, person, case_id) is None:
                 return None
             a = t.audit.c
-            query = sa.select(t.audit).where(a.chain == case_id, a.seq > after).order_by(a.seq).limit(page.limit + 1)
+            query = sa.select(t.audit).where(a.chain == case_id).order_by(a.seq.desc() if newest else a.seq)
+            if place is not None:
+                query = query.where(a.seq < place if newest else a.seq > place)
+            query = query.limit(page.limit + 1)
             rows = tx.conn.execute(query).all()
             shown = rows[: page.limit]
             texts = _texts(tx, case_id, [row.seq for row in shown])
@@ -140,6 +138,22 @@ class Cases:
 
 def related_line(row: Mapping[Any, Any]) -> RelatedCase:
     return RelatedCase(id=row["id"], kind=row["kind"], title=row["title"], state=row["state"])
+
+
+def page(person: Person, which: CaseFilter, tx: Tx, check: reading.Check) -> Page[CaseLine]:
+    """One page of the cases that this person may see."""
+    found = newest(tx, person, which, place_of(which), which.limit + 1)
+    ids = [case_id for _, case_id in found[: which.limit]]
+    rows = reading.cases(tx, ids)
+    still = [case_id for case_id in ids if rows[case_id]["is_open"]]
+    check(tx, still)
+    waiting = waiting_in(tx, still)
+    lines = [reading.case_line(rows[case_id], waiting.get(case_id, ()), tx.now) for case_id in ids]
+    following = None
+    if len(found) > which.limit:
+        at, last = found[which.limit - 1]
+        following = cursor.encode(cursor.micros(at), last)
+    return Page(items=lines, next_cursor=following)
 
 
 def _texts(tx: Tx, chain: str, lines: list[int]) -> dict[int, dict[str, str]]:

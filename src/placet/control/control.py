@@ -8,22 +8,31 @@ from placet.connectors.blobs.port import BlobStore
 from placet.connectors.blobs.stored import StoredBlobs
 from placet.connectors.credentials.port import ISSUANCE, REVOCATION
 from placet.control import badge_requests, cooperative, deletions
+from placet.control.accounts import Accounts
+from placet.control.administration import Administration
 from placet.control.ballots import Ballots
 from placet.control.cases import Cases
 from placet.control.comments import Comments
 from placet.control.credentials import Credentials
+from placet.control.csv_export import CsvExport
+from placet.control.directory import Directory
 from placet.control.documents import Documents
 from placet.control.door import Door
 from placet.control.events import Events
 from placet.control.faucet import Faucet
+from placet.control.inbox import Inbox
 from placet.control.links import Links
 from placet.control.messages import Messages
 from placet.control.multisigs import Multisigs
 from placet.control.overview import Overview
 from placet.control.people import People
 from placet.control.policies import Policies
+from placet.control.polls import Polls
+from placet.control.process import Processes
 from placet.control.resources import Resources
+from placet.control.sessions import Sessions
 from placet.control.tasks import Tasks
+from placet.control.tokens import Tokens
 from placet.control.vitals import Pulse
 from placet.control.votes import Votes
 from placet.control.voting import Voting
@@ -32,6 +41,7 @@ from placet.control.workflows import Workflows
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Patience
 from placet.domain.payment import Token
+from placet.domain.session import SessionRules
 from placet.durable.workflow import Entry
 from placet.store import resources
 from placet.store.engine import Store
@@ -52,9 +62,14 @@ class Control:
         blobs: BlobStore | None = None,
         most_bytes: int = MOST_BYTES,
         tokens: Sequence[Token] | None = None,
+        session: SessionRules | None = None,
     ) -> None:
         self.door = Door(store)
         self.people = People(self.door)
+        self.directory = Directory(self.door)
+        self.tokens = Tokens(self.door)
+        self.accounts = Accounts(self.door, session or SessionRules())
+        self.sessions = Sessions(self.door, session or SessionRules())
         self.policies = Policies(self.door, catalogue, policies)
         starters = [role for entry in catalogue for role in entry.starters]
         paying = next((entry for entry in catalogue if entry.kind == cooperative.DISBURSEMENT), None)
@@ -84,6 +99,7 @@ class Control:
         self.comments = Comments(self.door)
         self.overview = Overview(self.door)
         self.tasks = Tasks(self.door)
+        self.inbox = Inbox(self.door, self.tasks)
         self.multisigs = Multisigs(self.door)
         self.wallets = Wallets(self.door)
         self.documents = Documents(self.door, blobs or StoredBlobs(store), most_bytes)
@@ -93,7 +109,11 @@ class Control:
         self.ballots = Ballots(self.door)
         self.votes = Votes(self.door)
         self.voting = Voting(self.door, self.workflows)
+        self.polls = Polls(self.door)
         self.faucet = Faucet(self.door)
         self.credentials = Credentials(self.door)
         self.resources = Resources(self.door)
+        self.processes = Processes(self.door, catalogue)
+        self.csv = CsvExport(self.door, self.overview)
+        self.administration = Administration(self.door)
         self.pulse = Pulse(self.door)

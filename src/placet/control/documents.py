@@ -134,6 +134,18 @@ class Documents:
             return Document(content_hash, "application/octet-stream", content)
         return Document(content_hash, given.media_type, content, given.filename)
 
+    async def mentioned(self, person: Person, case_id: str, value: Any) -> frozenset[str]:
+        """The documents that a value of this case speaks of, by their hashes."""
+        hashes = set(mentioned(value))
+        if not hashes:
+            return frozenset()
+
+        def look(tx: Tx) -> frozenset[str]:
+            seen = reading.seen_case(tx, person, case_id) is not None
+            return frozenset(known(tx, case_id, hashes)) if seen else frozenset()
+
+        return await self._door.read(look)
+
     async def listed(self, person: Person, case_id: str) -> Page[Entry]:
         """What was asked for and what has come."""
 

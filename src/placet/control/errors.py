@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from placet.control.sent import MAIL, SLUG
 from placet.domain.forms import Fault
 from placet.store.acts import NotCounted
 
@@ -21,12 +22,15 @@ class Kind(StrEnum):
     INVALID = "invalid"
     GONE = "gone"
     TOO_LARGE = "too-large"
+    TOO_MANY = "too-many"
     UNAVAILABLE = "unavailable"
 
 
 CODES: dict[str, tuple[Kind, str]] = {
     "unauthenticated": (Kind.UNAUTHENTICATED, "Sign in first"),
+    "wrong-credentials": (Kind.UNAUTHENTICATED, "Not signed in"),
     "forbidden": (Kind.FORBIDDEN, "Not allowed"),
+    "unknown-identity": (Kind.FORBIDDEN, "Not known here"),
     "excluded": (Kind.FORBIDDEN, "You cannot decide this"),
     "not-asked": (Kind.FORBIDDEN, "Not asked"),
     "own-proposal": (Kind.FORBIDDEN, "Your own proposal"),
@@ -64,6 +68,7 @@ CODES: dict[str, tuple[Kind, str]] = {
     "no-wallet": (Kind.CONFLICT, "No wallet when it opened"),
     "wallet-used": (Kind.CONFLICT, "Wallet has signed already"),
     "wallet-taken": (Kind.CONFLICT, "Wallet of somebody else"),
+    "mail-not-failed": (Kind.CONFLICT, "Nothing to send again"),
     "target-gone": (Kind.CONFLICT, "Already gone"),
     "deletion-pending": (Kind.CONFLICT, "Deletion already proposed"),
     "badge-exists": (Kind.CONFLICT, "Badge defined already"),
@@ -125,6 +130,8 @@ CODES: dict[str, tuple[Kind, str]] = {
     "bad-cursor": (Kind.INVALID, "Unknown position in the list"),
     "bad-import": (Kind.INVALID, "The file was not imported"),
     "idempotency-mismatch": (Kind.INVALID, "Key used before"),
+    "weak-password": (Kind.INVALID, "Choose a better password"),
+    "too-many-attempts": (Kind.TOO_MANY, "Too many attempts"),
     "too-large": (Kind.TOO_LARGE, "Too large"),
     "unavailable": (Kind.UNAVAILABLE, "Not possible right now"),
     "chain-missing": (Kind.UNAVAILABLE, "Wallets cannot be checked here"),
@@ -229,12 +236,22 @@ PLAIN = {
 }
 
 
+FORMS = {
+    SLUG: "Use small letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit.",
+    MAIL: "Write an e-mail address, such as nora@example.org.",
+}
+"""What is wrong with a text that has not the form of one of these patterns, without showing the pattern."""
+
+
 def plain_words(error: ErrorDetails) -> str:
     """A validation error as a sentence for a person."""
-    template = PLAIN.get(error["type"])
+    context = error.get("ctx", {})
+    # A text with a check of its own before the one of its length is a “Value” to pydantic.
+    text = "string_" if context.get("field_type") == "Value" and error["type"] in ("too_long", "too_short") else ""
+    template = FORMS.get(context.get("pattern", "")) or PLAIN.get(f"{text}{error['type']}")
     if template is None:
         return error["msg"].removeprefix("Value error, ")
     try:
-        return template.format_map(error.get("ctx", {}))
+        return template.format_map(context)
     except KeyError:
         return error["msg"]

@@ -57,13 +57,13 @@ class Events:
 
     async def now(self) -> Place:
         """The end of the log."""
-        return await self._door.read(_end)
+        return await self._door.read(end_of_log)
 
     async def after(self, person: Person, place: Place) -> tuple[list[LiveEvent], Place]:
         """The next lines that this person may see, at most `BATCH`, and the place up to which the log is now read."""
 
         def look(tx: Tx) -> tuple[list[LiveEvent], Place]:
-            end = _end(tx)
+            end = end_of_log(tx)
             query = (
                 sa.select(t.audit)
                 .where(*_between(tx, place, end), _visible(person))
@@ -91,7 +91,8 @@ class Events:
         return self._door.store.listen("events", callback)
 
 
-def _end(tx: Tx) -> Place:
+def end_of_log(tx: Tx) -> Place:
+    """The place behind the last line that is settled."""
     a = t.audit.c
     query = sa.select(a.txid, a.id).where(_settled(tx)).order_by(a.txid.desc(), a.id.desc()).limit(1)
     last = tx.conn.execute(query).one_or_none()

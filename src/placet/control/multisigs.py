@@ -14,7 +14,7 @@ from placet.control import cursor, reading
 from placet.control.door import Done, Door, Once
 from placet.control.errors import Problem, found, not_found, uncounted
 from placet.control.sent import Paging, Sent
-from placet.control.tasks import SIGNAL_LIFE, after
+from placet.control.tasks import SIGNAL_LIFE
 from placet.control.views import CaseRef, Page, SignalTokenView, View, WhyNot
 from placet.domain import multisig as rule
 from placet.domain.intent import Intent
@@ -131,7 +131,7 @@ class Multisigs:
         )
         if page.cursor is not None:
             due, last = cursor.decode(page.cursor, (int, type(None)), str)
-            query = query.where(after(None if due is None else cursor.moment(due), last))
+            query = query.where(_after(None if due is None else cursor.moment(due), last))
 
         def look(tx: Tx, check: reading.Check) -> Page[MultisigLine]:
             rows = tx.conn.execute(query.limit(page.limit + 1)).all()
@@ -332,3 +332,11 @@ def _view(council: LockedMultisig, person: Person) -> MultisigView:
         can_withdraw=multisig.hindrance(council, person, Act.WITHDRAW) is None,
         verdict=council.verdict,
     )
+
+
+def _after(due: datetime | None, last: str) -> sa.ColumnElement[bool]:
+    """Behind this position in the order of deadlines, those without one last."""
+    d = t.decision.c
+    if due is None:
+        return d.due_at.is_(None) & (d.id > last)
+    return (d.due_at > due) | ((d.due_at == due) & (d.id > last)) | d.due_at.is_(None)

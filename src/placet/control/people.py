@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import sqlalchemy as sa
 from pydantic import Field
 
 from placet.control.door import Done, Door, Once, forbidden
@@ -18,6 +19,7 @@ from placet.domain.access import RIGHTS, Action, permitted
 from placet.domain.forms import Fault
 from placet.domain.people import EVERYWHERE, Grant, Person
 from placet.store import people
+from placet.store import tables as t
 from placet.store.engine import Tx
 
 NOT_ADMIN = "Only administrators may do this."
@@ -40,6 +42,12 @@ class People:
         if person is None:
             raise Problem("unauthenticated", UNKNOWN_TOKEN)
         return person
+
+    async def names(self, ids: Iterable[str]) -> dict[str, str]:
+        """What these people are called, for pages that speak of them."""
+        p = t.person.c
+        query = sa.select(p.id, p.name).where(p.id.in_(sorted(set(ids))))
+        return await self._door.read(lambda tx: {row.id: row.name for row in tx.conn.execute(query)})
 
     def me(self, person: Person) -> MeView:
         rights = [action for action in RIGHTS if permitted(person, action, EVERYWHERE)]

@@ -31,11 +31,14 @@ class Overdue(Exception):
 
 def nothing_due(tx: Tx, cases: Iterable[str]) -> None:
     """Raise Overdue if the clock should already have acted in one of these cases."""
+    wanted = sorted(set(cases))
+    if not wanted:
+        return
     d, c = t.decision.c, t.case.c
     query = (
         sa.select(d.case_id)
         .join_from(t.decision, t.case, c.id == d.case_id)
-        .where(d.case_id.in_(sorted(set(cases))), d.state == "open", d.next_at <= tx.now, c.is_open)
+        .where(d.case_id.in_(wanted), d.state == "open", d.next_at <= tx.now, c.is_open)
         .where(c.paused_at.is_(None))
     )
     if late := set(tx.conn.execute(query).scalars()):
@@ -53,6 +56,18 @@ def seen_case(tx: Tx, person: Person, case_id: str) -> Mapping[Any, Any] | None:
     """The case row if this person may see it."""
     query = sa.select(t.case).where(t.case.c.id == case_id, sees_case(person))
     return tx.conn.execute(query).mappings().one_or_none()
+
+
+_FACTS = [column for column in t.case.c if column.name not in ("opening", "past_runs")]
+
+
+def cases(tx: Tx, ids: Iterable[str]) -> dict[str, Mapping[Any, Any]]:
+    """What lists tell of these cases: their rows, without what they were opened with."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    found = tx.conn.execute(sa.select(*_FACTS).where(t.case.c.id.in_(wanted))).mappings()
+    return {row["id"]: row for row in found}
 
 
 class Waits(Protocol):

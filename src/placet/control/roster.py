@@ -81,4 +81,5 @@ def _grants(text: str) -> list[dict[str, str]]:
 
 
 def _at(line: int, pointer: str, detail: str) -> Fault:
-    return Fault(pointer=f"/lines/{line}{pointer}", detail=f"Line {line}: {detail}")
+    column = f", {pointer.split('/')[1]}" if pointer.startswith("/") else ""
+    return Fault(pointer=f"/lines/{line}{pointer}", detail=f"Line {line}{column}: {detail}")

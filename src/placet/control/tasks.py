@@ -1,14 +1,14 @@
 """Tasks: what waits for me, one task, and the acts on it."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import Field, field_validator
-from sqlalchemy.sql import operators
 
-from placet.control import cursor, reading
+from placet.control import asked, reading
 from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, found, not_found, uncounted
 from placet.control.sent import Paging, Reason, Sent
@@ -16,14 +16,15 @@ from placet.control.views import ActView, AnswerView, InboxLine, Page, ReceiptVi
 from placet.domain import task as rule
 from placet.domain.access import Action, permitted
 from placet.domain.audit import canonical
+from placet.domain.dossier import Entry
 from placet.domain.people import Person
 from placet.domain.task import Refusal
-from placet.store import acts, signals
+from placet.store import acts, documents, signals
 from placet.store import tables as t
 from placet.store.acts import MAX_COMMENT, Answer, Counted, NotCounted
 from placet.store.cases import LockedCase
 from placet.store.engine import Tx
-from placet.store.sight import is_candidate, sees_case
+from placet.store.sight import sees_case
 from placet.store.tasks import LockedTask
 
 MAX_DATA_BYTES = 64 * 1024
@@ -62,33 +63,7 @@ class Tasks:
 
     async def mine(self, person: Person, page: Paging) -> Page[InboxLine]:
         """Open tasks that this person may be the one to answer: earliest deadline first, those without one last."""
-        d, k = t.decision.c, t.case.c
-        query = (
-            sa.select(d.id, d.due_at, t.case)
-            .join_from(t.decision, t.case, k.id == d.case_id)
-            .where(d.id.in_(_asked(person)), d.state == "open", d.form == LockedTask.form, k.is_open)
-            .where(~sa.exists().where(t.exclusion.c.decision_id == d.id, t.exclusion.c.person_id == person.id))
-            .where(~sa.exists().where(t.act.c.decision_id == d.id, t.act.c.person_id == person.id))
-            .order_by(d.due_at.asc().nulls_last(), d.id)
-        )
-        if page.cursor is not None:
-            due, last = cursor.decode(page.cursor, (int, type(None)), str)
-            query = query.where(after(None if due is None else cursor.moment(due), last))
-
-        def look(tx: Tx, check: reading.Check) -> Page[InboxLine]:
-            rows = tx.conn.execute(query.limit(page.limit + 1)).all()
-            shown = rows[: page.limit]
-            cases = {row[0]: dict(zip(t.case.c.keys(), row[2:], strict=True)) for row in shown}
-            check(tx, [case["id"] for case in cases.values()])
-            facts = {task.row["id"]: task for task in reading.tasks(tx, d.id.in_(list(cases)))} if cases else {}
-            lines = [_inbox_line(person, facts[task_id], case) for task_id, case in cases.items()]
-            following = None
-            if len(rows) > page.limit:
-                due_at = shown[-1].due_at
-                following = cursor.encode(cursor.micros(due_at) if due_at else None, shown[-1].id)
-            return Page(items=lines, next_cursor=following)
-
-        return await self._door.read_settled(look)
+        return await self._door.read_settled(partial(asked.listed, person, page))
 
     async def get(self, person: Person, task_id: str) -> TaskView:
         def look(tx: Tx, check: reading.Check) -> TaskView | None:
@@ -99,6 +74,20 @@ class Tasks:
             return _task_view(tx, person, reading.tasks(tx, t.decision.c.id == task_id)[0], case)
 
         return found(await self._door.read_settled(look))
+
+    async def requested(self, person: Person, task_id: str) -> tuple[tuple[Entry, ...], int]:
+        """The documents that a task asks for, each with where it stands, and the round in which they count."""
+
+        def look(tx: Tx) -> tuple[tuple[Entry, ...], int] | None:
+            case = _case_of(tx, person, task_id)
+            if case is None:
+                return None
+            rules = reading.tasks(tx, t.decision.c.id == task_id)[0].rules
+            names = {request.name for request in rules.documents}
+            entries = documents.entries(tx, case["id"]) if names else ()
+            return tuple(entry for entry in entries if entry.name in names), rules.round
+
+        return found(await self._door.read(look))
 
     async def answer(
         self, person: Person, task_id: str, given: GivenAnswer, door: str, once: Once | None = None
@@ -166,63 +155,6 @@ def _done(task_id: str, result: Counted | NotCounted) -> Done | Problem:
     receipt = ReceiptView.model_validate(result.receipt.model_dump()) if result.receipt else None
     view = ActView(task=task_id, receipt=receipt, tally=result.tally, verdict=result.verdict)
     return Done(view.model_dump(mode="json"))
-
-
-def _asked(person: Person) -> sa.CompoundSelect[tuple[str]]:
-    """The tasks that mean this person now, each reason looked up in its own partial index.
-
-    SQLite reads all candidates for an OR of reasons, and knows the partial indexes only by the bare column.
-    """
-    meant = is_candidate(person)
-    split = isinstance(meant, sa.BooleanClauseList) and meant.operator is operators.or_
-    reasons = list(meant.clauses) if split else [meant]
-    live = sa.text("candidate.live")
-    return sa.union(*(sa.select(t.candidate.c.decision_id).where(live, reason) for reason in reasons))
-
-
-def after(due: datetime | None, last: str) -> sa.ColumnElement[bool]:
-    """Behind this position in the order of the inbox."""
-    d = t.decision.c
-    if due is None:
-        return d.due_at.is_(None) & (d.id > last)
-    return (d.due_at > due) | ((d.due_at == due) & (d.id > last)) | d.due_at.is_(None)
-
-
-def _inbox_line(person: Person, task: reading.TaskFacts, case: Mapping[Any, Any]) -> InboxLine:
-    return InboxLine(
-        id=task.row["id"],
-        case_id=case["id"],
-        case=reading.case_ref(case),
-        title=task.rules.title,
-        opened_at=task.row["opened_at"],
-        due_at=task.row["due_at"],
-        why=_why_me(person, task),
-        silence=reading.silence(task),
-        claimed_by=task.claims,
-        outcomes=reading.outcomes(task.rules),
-        subject_hash=task.rules.subject_hash,
-    )
-
-
-def _why_me(person: Person, task: reading.TaskFacts) -> str:
-    """Why this task is this person's: the most personal reason there is."""
-    mine = [
-        candidate
-        for candidate in task.candidates
-        if candidate.person == person.id
-        or (
-            candidate.role is not None and candidate.scope is not None and person.holds(candidate.role, candidate.scope)
-        )
-    ]
-    if not mine:
-        return "You were asked."
-    chosen = next((candidate for candidate in mine if candidate.person == person.id), mine[0])
-    you = "You are named." if chosen.person else f"You are {chosen.role} of {chosen.scope}."
-    if chosen.via == "asked":
-        return you
-    if chosen.via == "escalation":
-        return f"Nobody had answered, so it came to you. {you}"
-    return f"It was {chosen.via}."
 
 
 def _case_of(tx: Tx, person: Person, task_id: str) -> Mapping[Any, Any] | None:

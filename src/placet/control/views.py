@@ -71,6 +71,16 @@ class TaskLine(View):
     claimed_by: list[str]
 
 
+class BallotLine(View):
+    """How a vote stands: of `total` voters `quorum` must vote; `closes_at` is when it ends by itself."""
+
+    total: int
+    quorum: int
+    approve: int
+    deny: int
+    closes_at: datetime
+
+
 class DecisionLine(View):
     """A ballot in its case, a multisig, or a wait for funds or for another case (`form`)."""
 
@@ -83,6 +93,7 @@ class DecisionLine(View):
     closed_at: datetime | None
     verdict: Verdict | None
     tally: dict[str, Any]
+    ballot: BallotLine | None = None
 
 
 class StepLine(View):
@@ -269,6 +280,13 @@ class MessageView(View):
 
 class TokenView(View):
     token: str
+
+
+class InvitedView(View):
+    """The link that was mailed; it works once, until `expires_at`."""
+
+    link: str
+    expires_at: datetime
 
 
 class SignalTokenView(View):

@@ -9,6 +9,7 @@ from placet.control.errors import Problem
 from placet.control.views import Vitals
 from placet.store import outbox
 from placet.store import tables as t
+from placet.store.cases import OPEN_STATES
 from placet.store.engine import StoreUnavailable, Tx
 
 PATIENCE_SECONDS = 5
@@ -26,7 +27,7 @@ class Pulse:
             raise Problem("unavailable", "The database takes no acts at the moment; try again soon.") from error
 
     async def figures(self) -> Vitals:
-        return await self._door.read(_figures)
+        return await self._door.read(figures)
 
 
 def _touch(tx: Tx) -> None:
@@ -35,6 +36,7 @@ def _touch(tx: Tx) -> None:
         tx.conn.execute(t.meta.update().where(t.meta.c.key == "last-probe").values(value=at))
 
 
-def _figures(tx: Tx) -> Vitals:
-    still = sa.select(sa.func.count()).select_from(t.case).where(t.case.c.is_open)
+def figures(tx: Tx) -> Vitals:
+    """What monitors watch."""
+    still = sa.select(sa.func.count()).select_from(t.case).where(t.case.c.state.in_(OPEN_STATES))
     return Vitals(outbox_waiting=outbox.waiting(tx), cases_open=int(tx.conn.execute(still).scalar_one()))

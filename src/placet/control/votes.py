@@ -51,12 +51,20 @@ class VotedView(ProposalView):
 
 @dataclass(frozen=True)
 class _Slip:
-    """A vote that waits; `answer` is the JSON of a VotedView, or why it does not count."""
+    """A vote that waits; `answer` is the JSON of a VotedView, or why it does not count.
+
+    `token` tells whose it is: the hash of a token, or the name of somebody who is signed in, `person`.
+    """
 
     token: str
     choice: str
     comment: str
     answer: asyncio.Future[bytes | Problem]
+    person: str | None = None
+
+    @property
+    def door(self) -> str:
+        return "api" if self.person is None else "web"
 
 
 @dataclass
@@ -78,11 +86,21 @@ class Votes:
         """The JSON of a VotedView. The same vote again gets the same receipt; one that does not count raises why."""
         if not token:
             raise Problem("unauthenticated", UNKNOWN_TOKEN)
+        return await self._cast(people.token_hash(token), kind, proposal_id, given)
+
+    async def cast_by(self, person: Person, kind: ProposalKind, proposal_id: str, given: GivenVote) -> bytes:
+        """The same for somebody who is signed in; on this path too, votes that wait are taken together."""
+        return await self._cast(f"@{person.id}", kind, proposal_id, given, person.id)
+
+    async def _cast(
+        self, whose: str, kind: ProposalKind, proposal_id: str, given: GivenVote, person: str | None = None
+    ) -> bytes:
         if self._waiting >= MOST_WAITING:
             raise Problem("unavailable", "Very many people are voting at this moment; try again in a few seconds.")
         # A comment that is too long is refused, and need not wait as a whole.
         comment = given.comment[: MAX_COMMENT + 1]
-        slip = _Slip(people.token_hash(token), given.decision, comment, asyncio.get_running_loop().create_future())
+        answered: asyncio.Future[bytes | Problem] = asyncio.get_running_loop().create_future()
+        slip = _Slip(whose, given.decision, comment, answered, person)
         box = self._boxes.setdefault((kind, proposal_id), _Box())
         box.slips.append(slip)
         if box.emptying is None:
@@ -139,7 +157,7 @@ class Votes:
         if known is None and (proposal := proposals.find(tx, proposal_id)) is not None:
             known = _Known(proposal["kind"])
         if known is None or known.kind != kind:
-            voters = people.by_tokens(tx, (slip.token for slip in batch))
+            voters = _voters(tx, batch)
             return [_hidden(tx, voters.get(slip.token), proposal_id) for slip in batch]
         if known.rules is None and ballots.find(tx, proposal_id) is None:
             return self._too_early(tx, proposal_id, batch)
@@ -175,6 +193,15 @@ class _Known:
     rules: BallotRules | None = None
 
 
+def _voters(tx: Tx, batch: Sequence[_Slip]) -> dict[str, Person]:
+    """Whose the slips are, by their `token`; who is not there may not vote at all."""
+    held = {slip.token for slip in batch if slip.person is None}
+    signed_in = {slip.person: slip.token for slip in batch if slip.person is not None}
+    found = people.by_tokens(tx, held) if held else {}
+    present = people.present(tx, signed_in) if signed_in else {}
+    return found | {signed_in[person]: voter for person, voter in present.items()}
+
+
 def _fail(batch: Sequence[_Slip], error: Exception) -> None:
     for slip in batch:
         if not slip.answer.done():
@@ -187,13 +214,13 @@ class _Sitting:
     def __init__(self, ballot: LockedBallot, batch: Sequence[_Slip]) -> None:
         self._ballot = ballot
         self._batch = batch
-        self._voters = people.by_tokens(ballot.case.tx, (slip.token for slip in batch))
+        self._voters = _voters(ballot.case.tx, batch)
 
     def answers(self) -> list[bytes | Problem]:
         ballot, tx = self._ballot, self._ballot.case.tx
         seen = self._who_may_know()
         papers = [
-            Paper(voter, slip.choice, slip.comment)
+            Paper(voter, slip.choice, slip.comment, slip.door)
             for slip in self._batch
             if (voter := self._voters.get(slip.token)) is not None and voter.id in seen
         ]

@@ -122,9 +122,9 @@ class Voting:
 
     async def pending(self, person: Person, which: PendingFilter | PendingDeletions) -> Page[ProposalView]:
         """What is voted on, or waits for funds, where this person votes or oversees; newest first."""
-        scopes = _scopes(person)
+        scopes = scopes_of(person)
         if not scopes:
-            await self._door.act(person, READ_PENDING, _no_voter)
+            await self._door.act(person, READ_PENDING, no_voter)
         where = (_p.status == proposals.PENDING) & (_p.kind == which.kind)
         if EVERYWHERE not in scopes:
             where &= _p.scope.in_(sorted(scopes))
@@ -166,7 +166,7 @@ class Voting:
             query = query.where(sa.tuple_(_p.created_at, _p.id) < place)
 
         def look(tx: Tx, check: Check) -> Page[ProposalView]:
-            if late := _overdue(tx, where):
+            if late := overdue(tx, where):
                 check(tx, late)
             rows = tx.conn.execute(query.limit(page.limit + 1)).mappings().all()
             these = rows[: page.limit]
@@ -195,7 +195,7 @@ def _seen(tx: Tx, person: Person, kind: ProposalKind, proposal_id: str) -> Mappi
     return proposal
 
 
-def _scopes(person: Person) -> set[str]:
+def scopes_of(person: Person) -> set[str]:
     """Where this person votes, or sees every case."""
     if person.external or not person.active:
         return set()
@@ -203,7 +203,7 @@ def _scopes(person: Person) -> set[str]:
     return {EVERYWHERE} if any(person.holds_any(role) for role in SEES_ALL) else mine
 
 
-def _overdue(tx: Tx, where: sa.ColumnElement[bool]) -> list[str]:
+def overdue(tx: Tx, where: sa.ColumnElement[bool]) -> list[str]:
     """The cases of these proposals for which a moment has passed that nobody has applied yet."""
     query = (
         sa.select(_d.case_id)
@@ -216,6 +216,6 @@ def _overdue(tx: Tx, where: sa.ColumnElement[bool]) -> list[str]:
     return list(tx.conn.execute(query).scalars())
 
 
-def _no_voter(tx: Tx, person: Person) -> Done | Problem:
+def no_voter(tx: Tx, person: Person) -> Done | Problem:
     detail = "Only voters and those who oversee their scope see what is voted on; ask an administrator for the role."
     return forbidden(tx, person, READ_PENDING, detail)

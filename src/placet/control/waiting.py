@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from placet.control.reading import Waits, by_case, open_in, tasks
-from placet.control.views import DecisionLine
+from placet.control.views import BallotLine, DecisionLine
 from placet.domain import voting
-from placet.domain.ballot import BallotRules
+from placet.domain.ballot import BallotRules, deadline, quorum_threshold
 from placet.domain.child import ChildRules, child_sentence
 from placet.domain.funds import FundsRules, funds_sentence
 from placet.domain.multisig import Heard, MultisigRules, multisig_sentence
@@ -112,6 +112,17 @@ def funds_wanted(tx: Tx, cases: Sequence[str], now: datetime) -> dict[str, str]:
     return {one.row["case_id"]: one.waits("", now) for one in waiting}
 
 
+def ballot_line(one: BallotFacts) -> BallotLine:
+    count = count_of(one.row)
+    return BallotLine(
+        total=one.rules.total,
+        quorum=quorum_threshold(one.rules),
+        approve=count.approve,
+        deny=count.deny,
+        closes_at=deadline(one.rules, count),
+    )
+
+
 def decision_line(one: Other) -> DecisionLine:
     row = one.row
     return DecisionLine(
@@ -124,4 +135,5 @@ def decision_line(one: Other) -> DecisionLine:
         closed_at=row["closed_at"],
         verdict=Verdict.model_validate(row["verdict"]) if row["verdict"] else None,
         tally=row["tally"],
+        ballot=ballot_line(one) if isinstance(one, BallotFacts) else None,
     )

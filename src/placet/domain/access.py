@@ -28,6 +28,7 @@ class Action(StrEnum):
     MANAGE_BADGES = "manage-badges"
     SET_POLICY = "set-policy"
     REGISTER_RESOURCE = "register-resource"
+    OPERATE = "operate"
 
 
 RIGHTS: dict[Action, tuple[str, ...]] = {
@@ -43,6 +44,7 @@ RIGHTS: dict[Action, tuple[str, ...]] = {
     Action.MANAGE_BADGES: (ADMIN,),
     Action.SET_POLICY: (ADMIN,),
     Action.REGISTER_RESOURCE: (COORDINATOR, ADMIN),
+    Action.OPERATE: (ADMIN,),
 }
 """The roles that carry each right, in the scope of the thing acted on; starting is decided by the workflow."""
 

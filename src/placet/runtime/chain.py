@@ -74,10 +74,13 @@ def _command(port: int, began: int) -> list[str]:
     ]
 
 
+def begun(datadir: DataDir) -> bool:
+    """Whether this installation has its chain."""
+    return (datadir.chain / STATE).exists()
+
+
 async def bootstrap(datadir: DataDir, treasury: Sequence[str]) -> None:
-    """Begin the chain of this installation, with money for these addresses, unless it has begun."""
-    if (datadir.chain / STATE).exists():
-        return
+    """Begin the chain of this installation, with money for these addresses."""
     datadir.chain.mkdir(mode=0o700, exist_ok=True)
     port, began = free_port(), int(time.time())
     anvil = await asyncio.create_subprocess_exec(

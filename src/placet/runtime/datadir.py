@@ -63,6 +63,10 @@ class DataDir:
         return self.path / "admin-token"
 
     @property
+    def demo_password_file(self) -> Path:
+        return self.path / "demo-password"
+
+    @property
     def secret_file(self) -> Path:
         return self.path / "secret"
 
@@ -132,6 +136,10 @@ class DataDir:
     def secret(self) -> str:
         """The installation's secret, 32 random bytes in hex, created on first use."""
         return self._created_once(self.secret_file, secrets.token_hex(32))
+
+    def demo_password(self) -> str:
+        """The password of everybody in the sample organisation, created on first use."""
+        return self._created_once(self.demo_password_file, secrets.token_urlsafe(15))
 
     def admin_token(self, environment: Mapping[str, str]) -> tuple[str, Path | None]:
         """The administrator's token, and the file it lies in (None when the environment gives it)."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from placet.domain.people import ADMIN, EVERYWHERE, SYSTEM, Grant
-from placet.store import people
+from placet.store import people, sessions
 from placet.store import tables as t
 from placet.store.engine import Tx
 
@@ -45,12 +45,15 @@ def ensure_admin(tx: Tx, token: str, keep: bool = False) -> None:
         people.issue_token(tx, SYSTEM, ADMIN_ID, LABEL, token)
 
 
-def ensure_sample(tx: Tx) -> None:
-    """Add the people of the sample organisation who are not there yet."""
+def ensure_sample(tx: Tx, password_hash: str) -> None:
+    """Add the people of the sample organisation who are not there yet; who has no password gets this one."""
     for person, name, grants in SAMPLE:
         if people.find(tx, person) is None:
             held = [Grant(role=role, scope=scope or EVERYWHERE) for role, _, scope in _parted(grants)]
             people.add(tx, SYSTEM, person, name, f"{person}@example.org", held)
+    for person in (ADMIN_ID, *(person for person, _, _ in SAMPLE)):
+        if sessions.password_of(tx, person) is None:
+            sessions.set_password(tx, SYSTEM, person, password_hash)
 
 
 def _parted(grants: str) -> Iterator[tuple[str, str, str]]:

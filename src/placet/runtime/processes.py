@@ -15,6 +15,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from pwdlib import PasswordHash
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 
@@ -32,7 +33,7 @@ from placet.runtime.executor import chain_port, client_of, treasury_address, tre
 from placet.runtime.place import Place
 from placet.runtime.settings import Settings, SettingsError, policy_of
 from placet.runtime.supervisor import Child, ChildState, Status, Supervisor
-from placet.runtime.wiring import blobs_of, database_url, mail_transport, open_store, ports_of
+from placet.runtime.wiring import blobs_of, database_url, mail_transport, open_store, ports_of, provider_of
 from placet.store import schema
 from placet.store.engine import Store
 
@@ -55,6 +56,7 @@ def control_of(store: Store, settings: Settings, blobs: BlobStore | None = None)
         blobs=blobs,
         most_bytes=settings.documents.max_file_mb * 1_000_000,
         tokens=settings.chain.tokens if pays else None,
+        session=settings.session,
     )
 
 
@@ -70,7 +72,8 @@ def prepare(place: Place, demo: bool = False, keep_admin: bool = False) -> None:
     try:
         store.submit(lambda tx: first_admin.ensure_admin(tx, token, keep_admin)).result()
         if demo:
-            store.submit(first_admin.ensure_sample).result()
+            password_hash = PasswordHash.recommended().hash(place.datadir.demo_password())
+            store.submit(lambda tx: first_admin.ensure_sample(tx, password_hash)).result()
     finally:
         store.close()
 
@@ -121,7 +124,12 @@ async def run_api(place: Place) -> None:
         engine, money = await asyncio.gather(engine_status(client), treasury_status(treasury))
         return engine | money
 
-    app = create_app(control_of(store, settings, blobs), engine_status=status)
+    app = create_app(
+        control_of(store, settings, blobs),
+        engine_status=status,
+        provider=provider_of(settings, place.environment),
+        engine_page=settings.temporal.ui,
+    )
     server = _Server(
         uvicorn.Config(
             app,
@@ -200,7 +208,7 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
             await asyncio.gather(embedded.bootstrap(place.datadir), asyncio.to_thread(prepare, place, demo))
         else:
             await asyncio.to_thread(prepare, place, demo)
-        if own_chain:
+        if own_chain and not chain.begun(place.datadir):
             account = await treasury_address(place.arguments(), place.environment)
             await chain.bootstrap(place.datadir, [account, *filter(None, [on.safe])])
         _, token_file = place.datadir.admin_token(place.environment)
@@ -217,6 +225,9 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
                 if not waiting:
                     if own_server:
                         say(f"temporal {place.temporal} (namespace {settings.temporal.namespace or 'default'})")
+                    if demo:
+                        who = ", ".join(("admin", *(person for person, _, _ in first_admin.SAMPLE)))
+                        say(f"sign in as one of {who}; their password is in {place.datadir.demo_password_file}")
                     if token_file is not None:
                         say(f"administrator token in {token_file}")
                     say(f"ready {address}")

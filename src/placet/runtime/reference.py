@@ -8,7 +8,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import click
 from fastapi import FastAPI
@@ -20,10 +21,12 @@ from placet.catalogue.registry import CATALOGUE
 from placet.connectors.delivery.webhook import WebhookSettings
 from placet.connectors.mail.smtp import SmtpSettings
 from placet.control.errors import CODES
+from placet.control.outline import Stage, outline_of
 from placet.domain.step import StepState
 from placet.durable.workflow import Entry
 from placet.runtime.processes import control_of
 from placet.runtime.settings import Settings
+from placet.runtime.shapes import code, resolved, shape
 from placet.store.cases import OPEN_STATES, CaseState
 from placet.store.credentials import ENDED
 from placet.store.decisions import LockedDecision
@@ -91,6 +94,8 @@ def workflows(catalogue: Iterable[Entry]) -> str:
                     ("Who may start it", _listed(entry.starters) or "everybody with a role in the scope"),
                 ],
             ),
+            "### Course",
+            _course(entry),
             "### Request",
             _fields(entry.request),
             "### Outcome",
@@ -102,6 +107,25 @@ def workflows(catalogue: Iterable[Entry]) -> str:
     return _page(parts)
 
 
+def _course(entry: Entry) -> str:
+    """The stages as the source of the workflow tells them."""
+    known = outline_of(entry)
+    words = {"step": "step", "task": "task", "ballot": "ballot", "funds": "wait for funds"}
+    lines = []
+    for number, stage in enumerate(known.stages, start=1):
+        more = [
+            words[stage.form],
+            *(["may repeat"] if stage.repeats else []),
+            *(["if needed"] if stage.optional else []),
+        ]
+        lines.append(f"{number}. {stage.title} ({', '.join(more)})")
+    return "\n".join(lines if known.whole else [*lines, f"{len(lines) + 1}. …"])
+
+
+def _freely(stage: Stage) -> tuple[tuple[str, bool], ...]:
+    return ("may repeat", stage.repeats), ("if needed", stage.optional)
+
+
 def settings() -> str:
     parts = [
         "# Settings",
@@ -111,7 +135,8 @@ def settings() -> str:
         " `15m`, `24h`, `14d`, `2w`, or `3bd` for business days of `[calendar]`.",
     ]
     for name, field in Settings.model_fields.items():
-        model = field.annotation
+        # A table that may be left out altogether is a model or None.
+        model = next((one for one in get_args(field.annotation) if one is not NoneType), field.annotation)
         if isinstance(model, type) and issubclass(model, BaseModel):
             parts += [f"## [{name}]", inspect.getdoc(model) or "", _defaults(model)]
     parts += ["## [mail.smtp]", inspect.getdoc(SmtpSettings) or "", _defaults(SmtpSettings)]
@@ -166,7 +191,7 @@ def audit_actions() -> str:
     rows: dict[str, tuple[set[str], set[str], set[str]]] = {}
     for file in sorted(SOURCES.rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
             for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
                 for action, found in _written(function, call):
                     for known, more in zip(rows.setdefault(action, (set(), set(), set())), found, strict=True):
@@ -186,7 +211,9 @@ def audit_actions() -> str:
     return _page(parts)
 
 
-def _written(function: ast.FunctionDef, call: ast.Call) -> Iterator[tuple[str, tuple[set[str], set[str], set[str]]]]:
+def _written(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, call: ast.Call
+) -> Iterator[tuple[str, tuple[set[str], set[str], set[str]]]]:
     """The actions that a call of `LockedCase.audit` or `audit.append` writes, with who, evidence and texts."""
     match call:
         case ast.Call(func=ast.Attribute(attr="audit"), args=[who, action, *rest]):
@@ -222,11 +249,11 @@ def _committed(form: type[LockedDecision]) -> set[str]:
     """The keys of what the end of this form says beyond the verdict."""
     written = ast.parse(textwrap.dedent(inspect.getsource(form.commitment)))
     returned = [node.value for node in ast.walk(written) if isinstance(node, ast.Return)]
-    function = next(node for node in ast.walk(written) if isinstance(node, ast.FunctionDef))
+    function = next(node for node in ast.walk(written) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return {key for value in returned if value is not None for key in _keys(function, value)}
 
 
-def _keys(function: ast.FunctionDef, value: ast.expr) -> set[str]:
+def _keys(function: ast.FunctionDef | ast.AsyncFunctionDef, value: ast.expr) -> set[str]:
     """The keys of a dict that is written out, or that the function has put into this variable."""
     found: set[str] = set()
     match value:
@@ -278,10 +305,10 @@ def _defaults(model: type[BaseModel]) -> str:
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             continue
-        value = "required" if field.is_required() else "unset" if plain[name] is None else _code(plain[name])
+        value = "required" if field.is_required() else "unset" if plain[name] is None else code(plain[name])
         if name in ("smtp", "webhook") and plain.get(name) is None:
             continue
-        rows.append((f"`{name}`", value, _shape(schema, schema["properties"][name])))
+        rows.append((f"`{name}`", value, shape(schema, schema["properties"][name])))
     return _table(("Key", "Default", "Value"), rows) if rows else "No keys."
 
 
@@ -297,61 +324,15 @@ def _rows(schema: Mapping[str, Any], part: Mapping[str, Any], prefix: str) -> It
     """One row a field, those of nested objects by their path."""
     needed = part.get("required", ())
     for name, inner in part.get("properties", {}).items():
-        found = _resolved(schema, inner)
+        found = resolved(schema, inner)
         if found.get("properties"):
             yield from _rows(schema, found, f"{prefix}{name}.")
         else:
-            yield f"`{prefix}{name}`", "required" if name in needed else "", _shape(schema, inner)
-
-
-def _resolved(schema: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
-    reference = part.get("$ref") or next((one["$ref"] for one in part.get("allOf", ()) if "$ref" in one), None)
-    if reference is None:
-        return dict(part)
-    named: dict[str, Any] = schema["$defs"][str(reference).removeprefix("#/$defs/")]
-    return {**named, **{key: value for key, value in part.items() if key not in ("$ref", "allOf")}}
-
-
-LIMITS = (
-    ("minimum", "at least {}"),
-    ("exclusiveMinimum", "more than {}"),
-    ("maximum", "at most {}"),
-    ("maxLength", "at most {} characters"),
-    ("maxItems", "at most {} entries"),
-)
-
-
-def _shape(schema: Mapping[str, Any], part: Mapping[str, Any]) -> str:
-    """What a value may be, in a few words."""
-    found = _resolved(schema, part)
-    options = [one for one in found.get("anyOf", ()) if one.get("type") != "null"]
-    if {"number", "string"} <= {one.get("type") for one in options}:
-        # A decimal may also be written as text.
-        options = [one for one in options if one.get("type") != "string"]
-    if options:
-        return " or ".join(dict.fromkeys(_shape(schema, one) for one in options))
-    if "enum" in found or "const" in found:
-        return " or ".join(_code(value) for value in found.get("enum", [found.get("const")]))
-    if found.get("examples") == ["24h", "14d", "3bd"]:
-        return "length of time"
-    kind = {"string": "text", "integer": "whole number", "boolean": "true or false", "array": "list"}
-    words = [kind.get(str(found.get("type")), str(found.get("type", "any value")))]
-    if found.get("type") == "array":
-        words[0] = f"list of {_shape(schema, found.get('items', {}))}"
-    if found.get("format"):
-        words[0] = str(found["format"])
-    if found.get("pattern"):
-        words.append(f"of the form `{found['pattern']}`")
-    words += [template.format(found[key]) for key, template in LIMITS if key in found]
-    return ", ".join(words)
+            yield f"`{prefix}{name}`", "required" if name in needed else "", shape(schema, inner)
 
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def _code(value: Any) -> str:
-    return f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -18,6 +18,7 @@ from placet.connectors.screening.yente import YenteSettings
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Patience
 from placet.domain.model import Strict
+from placet.domain.session import SessionRules
 from placet.durable.workflow import Entry, checks
 from placet.executor.settings import ExecutorSettings
 from placet.store.policies import Check
@@ -45,12 +46,14 @@ class TemporalSettings(Strict):
     """The embedded server, unless an address is given; then TLS, keys and, if it is not set here, the namespace come
     from the standard TEMPORAL_* environment.
 
-    TEMPORAL_ADDRESS alone changes nothing: people export it for the `temporal` client of their embedded server.
+    TEMPORAL_ADDRESS alone changes nothing: people export it for the `temporal` client of their embedded server. `ui` is
+    where the pages of Temporal are, if there are some; administrators get a link to them.
     """
 
     address: str | None = None
     namespace: str | None = None
     task_queue: str = "placet"
+    ui: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
 
 
 class MailSettings(Strict):
@@ -91,6 +94,16 @@ class DeliverySettings(Strict):
     webhook: WebhookSettings | None = None
 
 
+class OidcSettings(Strict):
+    """An OpenID Connect provider that people sign in with; `issuer` is where its description lies. Whoever it names is
+    known by its subject, the first time by a verified e-mail address."""
+
+    issuer: str = Field(pattern=r"^https?://")
+    client_id: str
+    client_secret_env: str | None = None
+    label: str = "your organisation"
+
+
 class Settings(Strict):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -105,6 +118,8 @@ class Settings(Strict):
     delivery: DeliverySettings = DeliverySettings()
     calendar: BusinessCalendar = BusinessCalendar()
     patience: Patience = Patience()
+    session: SessionRules = SessionRules()
+    oidc: OidcSettings | None = None
     policy: dict[str, dict[str, Any]] = {}
 
 
@@ -122,7 +137,7 @@ def load(path: Path | None, catalogue: Sequence[Entry]) -> Settings:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
         raise SettingsError(_told(error, path, "")) from error
-    for part, model in (("calendar", BusinessCalendar), ("patience", Patience)):
+    for part, model in (("calendar", BusinessCalendar), ("patience", Patience), ("session", SessionRules)):
         _no_unknown(raw.get(part, {}), model, part)
     policies = {entry.policy_name: entry for entry in catalogue}
     for name in settings.policy:

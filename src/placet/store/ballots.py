@@ -166,7 +166,8 @@ def open_ballot(case: LockedCase, spec: BallotSpec, ordinal: int) -> LockedBallo
     tally = count.model_dump(mode="json", exclude={"shift"})
     ballot = LockedBallot(case, insert(case, "ballot", spec.name, ordinal, frozen, shows, tally=tally, **times))
     asked = {"role": electorate.role, "scope": electorate.scope, "via": "asked", "due_at": times["due_at"]}
-    tx.conn.execute(t.candidate.insert(), {"decision_id": found, "case_id": case.id, "live": True, **asked})
+    row = {"decision_id": found, "case_id": case.id, "live": True, "case_opened_at": case["opened_at"], **asked}
+    tx.conn.execute(t.candidate.insert(), row)
     if spec.excluded:
         rows = [
             {"decision_id": found, "person_id": person, "kind": "separation", "reason": reason}

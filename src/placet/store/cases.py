@@ -80,7 +80,8 @@ class LockedCase:
 
     def involve(self, person: str, why: str) -> None:
         """From now on this person sees the case."""
-        self.tx.insert_ignoring(t.case_party, {"case_id": self.id, "person_id": person, "why": why})
+        row = {"case_id": self.id, "person_id": person, "why": why, "opened_at": self["opened_at"]}
+        self.tx.insert_ignoring(t.case_party, row)
 
     def wake(self) -> None:
         """Have the workflow look again."""

@@ -1,6 +1,6 @@
 """The meeting point of a running workflow and the database, and the acts that steer a whole case."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,7 +62,7 @@ def _reported(case: LockedCase, told: Report) -> Reply:
     compensating = told.state == CaseState.COMPENSATING
     if compensating and not case["compensating"]:
         case["compensating"] = True
-        _cancel_children(case, SYSTEM, f"{case.id} ends early.")
+        _cancel_children(case, open_decisions(case), SYSTEM, f"{case.id} ends early.")
     if told.closing is not None and (compensating or not (case["cancelled_by"] or case.paused)):
         _close(case, told.closing)
         return reply
@@ -138,8 +138,9 @@ def _reopen(case: LockedCase) -> None:
 def _close(case: LockedCase, closing: Closing) -> None:
     if not case.is_open:
         return
-    _cancel_children(case, SYSTEM, f"{case.id} has ended.")
-    for decision in open_decisions(case):
+    decisions = open_decisions(case)
+    _cancel_children(case, decisions, SYSTEM, f"{case.id} has ended.")
+    for decision in decisions:
         withdraw(decision, "The case has ended.")
     case["is_open"] = False
     case["state"] = closing.state
@@ -224,7 +225,8 @@ def cancel(tx: Tx, person: Person, case_id: str, reason: str) -> Counted | NotCo
 def cancel_by(tx: Tx, actor: str, case_id: str, reason: str) -> Counted | NotCounted:
     """The same, for what another case has decided."""
     with locked(tx, case_id) as case:
-        for decision in open_decisions(case):
+        decisions = open_decisions(case)
+        for decision in decisions:
             decision.settle()
         if why := _not_open(case):
             return _refused(case, actor, "case.cancel", why)
@@ -233,7 +235,7 @@ def cancel_by(tx: Tx, actor: str, case_id: str, reason: str) -> Counted | NotCou
         if case["compensating"]:
             why = Refusal(code="compensating", detail="The case is ending already, and takes back what it did.")
             return _refused(case, actor, "case.cancel", why)
-        if (final := _final_step(case)) is not None:
+        if (final := _final_step(case, decisions)) is not None:
             why = Refusal(
                 code="point-of-no-return",
                 detail=f"“{final}” has begun; the case can no longer be cancelled.",
@@ -245,34 +247,34 @@ def cancel_by(tx: Tx, actor: str, case_id: str, reason: str) -> Counted | NotCou
             # The case waits for the end of a child, which takes back what it did first.
             if not isinstance(decision, LockedChild):
                 withdraw(decision, f"Cancelled by {actor}.")
-        _cancel_children(case, actor, reason or f"{case.id} was cancelled.")
+        _cancel_children(case, decisions, actor, reason or f"{case.id} was cancelled.")
         case.wake()
         return Counted()
 
 
-def _cancel_children(case: LockedCase, actor: str, reason: str) -> None:
+def _cancel_children(case: LockedCase, decisions: Iterable[LockedDecision], actor: str, reason: str) -> None:
     """Cancel the cases that this one waits for; one that can no longer be cancelled goes on to its own end."""
     now = case.tx.now
-    for child in _children(case):
+    for child in _children(case, decisions):
         cancel_by(case.tx, actor, child, reason)
         case.tx.time_is(max(now, case.tx.now))
 
 
-def _children(case: LockedCase) -> list[str]:
-    """The open cases that this one waits for."""
-    waiting = [one.rules.case for one in open_decisions(case) if isinstance(one, LockedChild)]
+def _children(case: LockedCase, decisions: Iterable[LockedDecision]) -> list[str]:
+    """The open cases that this one waits for, by its open decisions."""
+    waiting = [one.rules.case for one in decisions if isinstance(one, LockedChild) and one.is_open]
     query = sa.select(t.case.c.id).where(t.case.c.id.in_(waiting), t.case.c.is_open).order_by(t.case.c.id)
     return list(case.tx.conn.execute(query).scalars()) if waiting else []
 
 
-def _final_step(case: LockedCase) -> str | None:
+def _final_step(case: LockedCase, decisions: Iterable[LockedDecision]) -> str | None:
     """The step after which the case can no longer be cancelled, if it or a child that it waits for has begun one."""
     if case["final_step"] is not None:
         return str(case["final_step"])
     now = case.tx.now
-    for child_id in _children(case):
+    for child_id in _children(case, decisions):
         with locked(case.tx, child_id) as child:
-            final = _final_step(child)
+            final = _final_step(child, open_decisions(child))
         case.tx.time_is(max(now, case.tx.now))
         if final is not None:
             return final

@@ -112,6 +112,8 @@ def insert(
         "verdict": None,
         "consumed_at": None,
         "quiet_until": None,
+        "kind": case["kind"],
+        "scope": case["scope"],
     } | values
     case.tx.conn.execute(t.decision.insert(), row)
     return row

@@ -120,7 +120,7 @@ def open_multisig(case: LockedCase, spec: MultisigSpec, ordinal: int, calendar: 
     council = LockedMultisig(case, row)
     asked = [
         {"decision_id": found, "case_id": case.id, "person_id": one.person, "role": None, "scope": None}
-        | {"via": "asked", "due_at": rules.due_at, "live": True}
+        | {"via": "asked", "due_at": rules.due_at, "live": True, "case_opened_at": case["opened_at"]}
         for one in rules.members
     ]
     if asked:

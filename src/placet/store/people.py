@@ -29,6 +29,7 @@ _HOLDERS = (
     .where(_a.hash.in_(sa.bindparam("hashes", expanding=True)), _a.revoked_at.is_(None), _p.active)
     .order_by(_a.hash, _g.role, _g.scope)
 )
+_PRESENT = _KNOWN.where(_p.id.in_(sa.bindparam("people", expanding=True)), _p.active).order_by(_p.id, _g.role, _g.scope)
 
 _STATE = sa.select(sa.cast(t.meta.c.value, sa.BigInteger)).where(t.meta.c.key == sa.bindparam("of_role"))
 _NEXT_STATE = (
@@ -57,6 +58,14 @@ def by_tokens(tx: Tx, hashes: Iterable[str]) -> dict[str, Person]:
     for row in tx.conn.execute(_HOLDERS, {"hashes": sorted(set(hashes))}):
         rows.setdefault(row.hash, []).append(row)
     return {hashed: person for hashed, known in rows.items() if (person := _known(known)) is not None}
+
+
+def present(tx: Tx, ids: Iterable[str]) -> dict[str, Person]:
+    """Those of these people who are active, by id."""
+    rows: dict[str, list[sa.Row[Any]]] = {}
+    for row in tx.conn.execute(_PRESENT, {"people": sorted(set(ids))}):
+        rows.setdefault(row.id, []).append(row)
+    return {person_id: person for person_id, known in rows.items() if (person := _known(known)) is not None}
 
 
 def _known(rows: Sequence[sa.Row[Any]]) -> Person | None:
@@ -173,6 +182,19 @@ def issue_token(tx: Tx, actor: str, person_id: str, label: str, token: str | Non
     tx.conn.execute(t.access_token.insert().values(row))
     append(tx, REGISTRY, actor, "token.issued", {"person": person_id, "label": label})
     return token
+
+
+def token_id(hashed: str) -> str:
+    """The name of a token: enough of its hash to tell it from others, and of no use otherwise."""
+    return hashed[:16]
+
+
+def revoke_token(tx: Tx, actor: str, hashed: str) -> None:
+    """End a token; one that has ended already stays as it is."""
+    here = t.access_token.update().where(_a.hash == hashed, _a.revoked_at.is_(None))
+    row = tx.conn.execute(sa.select(_a.person_id, _a.label).where(_a.hash == hashed)).one()
+    if tx.conn.execute(here.values(revoked_at=tx.now)).rowcount:
+        append(tx, REGISTRY, actor, "token.revoked", {"person": row.person_id, "label": row.label})
 
 
 def admit_external(tx: Tx, who: External) -> None:

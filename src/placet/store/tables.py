@@ -13,8 +13,16 @@ from placet.store.credential_tables import badge as badge
 from placet.store.credential_tables import credential as credential
 from placet.store.credential_tables import credential_key as credential_key
 from placet.store.credential_tables import credential_status as credential_status
+from placet.store.desk_tables import crm_change as crm_change
+from placet.store.desk_tables import crm_partner as crm_partner
+from placet.store.desk_tables import term_sheet as term_sheet
 from placet.store.instant import EPOCH as EPOCH
 from placet.store.instant import Instant as Instant
+from placet.store.session_tables import account as account
+from placet.store.session_tables import identity as identity
+from placet.store.session_tables import invitation as invitation
+from placet.store.session_tables import session as session
+from placet.store.session_tables import sign_in_attempt as sign_in_attempt
 from placet.store.voting_tables import budget as budget
 from placet.store.voting_tables import ledger as ledger
 from placet.store.voting_tables import mailing as mailing
@@ -90,17 +98,25 @@ case = sa.Table(
     sa.Column("progress", sa.Integer, nullable=False, default=0),
     sa.Column("audit_seq", sa.Integer, nullable=False, default=0),
     sa.Column("audit_head", sa.Text, nullable=False),
-    sa.Index("ix_case__opened_at_id", "opened_at", "id"),
-    sa.Index("ix_case__scope_opened_at", "scope", "opened_at"),
-    sa.Index("ix_case__kind_opened_at", "kind", "opened_at"),
+    # Lists are read newest first, whatever they are narrowed to; the first also answers searches and figures alone.
+    sa.Index("ix_case__opened_at", "opened_at", "id", "title", "kind", "scope"),
+    sa.Index("ix_case__state_opened_at", "state", "opened_at", "id"),
+    sa.Index("ix_case__kind_state_opened_at", "kind", "state", "opened_at", "id"),
+    sa.Index("ix_case__scope_opened_at", "scope", "opened_at", "id"),
+    sa.Index("ix_case__scope_state_opened_at", "scope", "state", "opened_at", "id"),
+    sa.Index("ix_case__scope_kind_state_opened_at", "scope", "kind", "state", "opened_at", "id"),
+    sa.Index("ix_case__closed_at", "closed_at", "kind", "scope", "id", **where("closed_at IS NOT NULL")),
 )
 
 case_party = sa.Table(
     "case_party",
     metadata,
     sa.Column("case_id", sa.Text, sa.ForeignKey("case_.id"), primary_key=True),
-    sa.Column("person_id", sa.Text, primary_key=True, index=True),
+    sa.Column("person_id", sa.Text, primary_key=True),
     sa.Column("why", sa.Text, nullable=False),
+    # When the case opened: the order of the list that is read from here.
+    sa.Column("opened_at", Instant),
+    sa.Index("ix_case_party_person_id_opened_at", "person_id", "opened_at", "case_id"),
 )
 
 decision = sa.Table(
@@ -125,7 +141,13 @@ decision = sa.Table(
     sa.Column("consumed_at", Instant),
     # The sweep leaves the case alone until then: waking a case that cannot move must not fill its history.
     sa.Column("quiet_until", Instant),
+    # Of the case, for figures over many decisions.
+    sa.Column("kind", sa.Text),
+    sa.Column("scope", sa.Text),
     sa.UniqueConstraint("case_id", "name", "ordinal"),
+    sa.Index("ix_decision_form_closed_at", "form", "closed_at", **where("closed_at IS NOT NULL")),
+    sa.Index("ix_decision_scope_form_closed_at", "scope", "form", "closed_at", **where("closed_at IS NOT NULL")),
+    sa.Index("ix_decision_rung", "opened_at", **where("state = 'open' AND rung > 0")),
     sa.Index(
         "ix_decision_next_at",
         "next_at",
@@ -151,10 +173,14 @@ candidate = sa.Table(
     sa.Column("via", sa.Text, nullable=False),
     sa.Column("due_at", Instant),
     sa.Column("live", sa.Boolean, nullable=False, default=True),
-    sa.Index("ix_candidate_person_id_case_id", "person_id", "case_id"),
-    sa.Index("ix_candidate_role_scope_case_id", "role", "scope", "case_id"),
-    sa.Index("ix_candidate_person_id_due_at", "person_id", "due_at", **where("live")),
-    sa.Index("ix_candidate_role_scope_due_at", "role", "scope", "due_at", **where("live")),
+    # When the case opened: the order of the list of cases.
+    sa.Column("case_opened_at", Instant),
+    sa.Index("ix_candidate_person_id_case_opened_at", "person_id", "case_opened_at", "case_id"),
+    sa.Index("ix_candidate_role_case_opened_at", "role", "case_opened_at", "case_id"),
+    sa.Index("ix_candidate_role_scope_case_opened_at", "role", "scope", "case_opened_at", "case_id"),
+    sa.Index("ix_candidate_person_id_due_at", "person_id", "due_at", "decision_id", **where("live")),
+    sa.Index("ix_candidate_role_due_at", "role", "due_at", "decision_id", **where("live")),
+    sa.Index("ix_candidate_role_scope_due_at", "role", "scope", "due_at", "decision_id", **where("live")),
 )
 
 exclusion = sa.Table(
@@ -303,6 +329,7 @@ message = sa.Table(
         "next_at",
         **where("state IN ('queued', 'sending')"),
     ),
+    sa.Index("ix_message_refused", "id", **where("state = 'refused'")),
 )
 
 idempotency = sa.Table(
@@ -323,28 +350,6 @@ signal_token = sa.Table(
     sa.Column("person_id", sa.Text, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("used_at", Instant),
-)
-
-crm_partner = sa.Table(
-    "crm_partner",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("email", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("change_key", sa.Text),
-    sa.Column("updated_at", Instant, nullable=False),
-)
-
-crm_change = sa.Table(
-    "crm_change",
-    metadata,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("partner_id", sa.Text, nullable=False, index=True),
-    sa.Column("from_status", sa.Text),
-    sa.Column("to_status", sa.Text, nullable=False),
-    sa.Column("at", Instant, nullable=False),
-    sa.Column("undone_at", Instant),
 )
 
 document = sa.Table(
@@ -373,15 +378,4 @@ case_document = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("receipt", sa.Text, nullable=False),
     sa.UniqueConstraint("case_id", "name", "round", "hash"),
-)
-
-term_sheet = sa.Table(
-    "term_sheet",
-    metadata,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("hash", sa.Text, sa.ForeignKey("document.hash"), nullable=False),
-    sa.Column("partner_id", sa.Text, nullable=False, index=True),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("drafted_at", Instant, nullable=False),
-    sa.Column("retracted_at", Instant),
 )

@@ -144,6 +144,7 @@ def _show_to(task: LockedTask, roles: Iterable[Role]) -> None:
             "person_id": None,
             "via": SHOWN,
             "due_at": None,
+            "case_opened_at": case["opened_at"],
         }
         row |= {"role": role.name, "scope": role.scope or case["scope"], "live": False}
         case.tx.conn.execute(t.candidate.insert().values(row))
@@ -170,6 +171,7 @@ def add_candidates(decision: LockedTask, to: Iterable[Audience], via: str) -> No
             "via": via,
             "due_at": decision.row["due_at"],
             "live": True,
+            "case_opened_at": case["opened_at"],
         }
         match who:
             case Role():

@@ -115,6 +115,7 @@ ledger = sa.Table(
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.UniqueConstraint("key", "account"),
+    sa.Index("ix_ledger_at", "at", "account", "amount"),
 )
 
 # One mail to everybody on a roll, expanded into messages page by page; `cursor` is the last person written to.

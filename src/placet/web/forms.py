@@ -1,19 +1,38 @@
-"""A form from a task's JSON Schema, for pages that work without scripts: simple fields become inputs, the rest JSON."""
+"""Forms from a JSON Schema, for pages that work without scripts: inputs, groups of them, lists with rows to fill."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from placet.control.errors import Problem
 from placet.domain.forms import Fault
+from placet.domain.proposal import MAX_AMOUNT
+from placet.web.words import _, reader
 
 PREFIX = "data."
-TAKEN = ("outcome", "comment", "subject_hash")
+TAKEN = ("outcome", "comment", "subject_hash", "key", "confirmation")
+MORE, LESS = "_more", "_less"
+MOST_ROWS = 100
+WRONG = {
+    "integer": "Write a whole number.",
+    "number": "Write a number like 12.5.",
+    "decimal": "Write a number like 12.5.",
+    "json": "Write valid JSON.",
+    "moment": "Choose a date and a time.",
+}
+KINDS = {"string": "text", "integer": "integer", "number": "number", "decimal": "decimal", "boolean": "boolean"}
+DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
+FORMATS = {"date": "date", "date-time": "moment", "email": "email", "uri": "url"}
 
 
 @dataclass(frozen=True)
 class Field:
-    """One input; `kind` is text, integer, number, boolean, choice or json."""
+    """One input, a `group` with parts, or a `list` of items; the other kinds are text, long, lines, integer, number,
+    decimal, boolean, choice, date, moment, email, url and json."""
 
     name: str
     label: str
@@ -24,44 +43,202 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     longest: int | None = None
+    default: str = ""
+    parts: tuple["Field", ...] = ()
+    item: "Field | None" = None
+
+
+@dataclass(frozen=True)
+class Input:
+    """A field as it stands on a page: its name there, what is written in it, and what is wrong with that."""
+
+    field: Field
+    name: str
+    path: str
+    value: str = ""
+    error: str | None = None
+    parts: tuple["Input", ...] = ()
+    rows: tuple["Input", ...] = ()
+    must: bool = False
+    only: tuple[str, ...] = ()
 
     @property
-    def input_name(self) -> str:
-        """The property's own name, unless the page has an input of that name already."""
-        return PREFIX + self.name if self.name in TAKEN else self.name
-
-    @property
-    def fault_name(self) -> str:
-        return PREFIX + self.name
+    def id(self) -> str:
+        return self.name.replace(".", "-")
 
 
 def fields(schema: Mapping[str, Any] | None) -> list[Field]:
-    """The inputs of a form, in the order of the schema."""
-    if not schema:
-        return []
-    required = schema.get("required", [])
+    """The fields of a form, in the order of the schema."""
+    return list(_parts(schema, schema)) if schema else []
+
+
+def inputs(
+    wanted: Sequence[Field],
+    sent: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    top: str = "",
+) -> list[Input]:
+    """The fields with what was sent, or else with their defaults. `errors` are by path, such as `data.address.city`;
+    `top` is the first part of these paths."""
+    given = dict(sent) if sent is not None else None
     return [
-        _field(name, _resolved(schema, part), name in required) for name, part in schema.get("properties", {}).items()
+        _input(one, _own_name(one), f"{top}.{one.name}" if top else one.name, given, errors or {}) for one in wanted
     ]
 
 
-def read(form: Mapping[str, str], inputs: list[Field]) -> tuple[dict[str, Any], list[Fault]]:
+def read(sent: Mapping[str, str], wanted: Sequence[Field], top: str = "/data") -> tuple[dict[str, Any], list[Fault]]:
     """The data of a sent form, and what could not be read; an empty input counts as not given."""
     data: dict[str, Any] = {}
     faults: list[Fault] = []
-    for one in inputs:
-        text = form.get(one.input_name, "").strip()
-        if one.kind == "boolean":
-            data[one.name] = bool(text)
-        elif text:
-            try:
-                data[one.name] = _value(one, text)
-            except (ValueError, RecursionError):
-                faults.append(Fault(pointer=f"/data/{one.name}", detail=WRONG[one.kind]))
+    for one in wanted:
+        _put(data, one.name, _read(one, _own_name(one), f"{top}/{one.name}", sent, faults))
     return data, faults
 
 
-WRONG = {"integer": "Write a whole number.", "number": "Write a number like 12.5.", "json": "Write valid JSON."}
+def rearranged(sent: Mapping[str, str]) -> bool:
+    """Whether a list of the form is to get another row, or to lose one; then nothing is to be read of it yet."""
+    return MORE in sent or LESS in sent
+
+
+def tidied(sent: Mapping[str, str], wanted: Sequence[Field]) -> dict[str, str]:
+    """The form without the row that is to go, and without rows in which nothing is written: so the rows on the page
+    have the numbers under which errors name them."""
+    dropped = sent.get(LESS)
+    kept = {key: value for key, value in sent.items() if key != LESS and not (dropped and _within(key, dropped))}
+    for one in wanted:
+        kept = _packed(kept, one, _own_name(one))
+    return kept
+
+
+def places(shown: Iterable[Input]) -> dict[str, str]:
+    """Where each field stands on the page, by the path under which errors name it."""
+    found: dict[str, str] = {}
+    for one in shown:
+        found[one.path] = one.id
+        found |= places((*one.parts, *one.rows))
+    return found
+
+
+def labels(shown: Iterable[Input]) -> dict[str, str]:
+    """What each field is called on the page, with the entry of a list that it belongs to, by its path."""
+    found: dict[str, str] = {}
+    for one in shown:
+        found[one.path] = _(one.field.label)
+        found |= {path: label for path, label in labels(one.parts).items()}
+        for number, row in enumerate(one.rows, start=1):
+            entry = _("%(list)s, entry %(number)s", list=_(one.field.label), number=number)
+            found |= {path: f"{entry}: {label}" for path, label in labels(row.parts).items()} | {row.path: entry}
+    return found
+
+
+def errors_of(problem: Problem | None) -> dict[str, str]:
+    """What is wrong, by the path of the field."""
+    if problem is None:
+        return {}
+    named: dict[str, str] = {}
+    for fault in problem.faults:
+        named.setdefault(fault.pointer.strip("/").replace("/", "."), fault.detail)
+    if problem.field and problem.field not in named:
+        named[problem.field] = problem.detail
+    return named
+
+
+def _own_name(one: Field) -> str:
+    """The property's own name, unless the page has an input of that name already."""
+    return PREFIX + one.name if one.name in TAKEN else one.name
+
+
+def _put(data: dict[str, Any], name: str, value: Any) -> None:
+    if value is not None:
+        data[name] = value
+
+
+def _input(
+    one: Field, name: str, path: str, sent: Mapping[str, str] | None, errors: Mapping[str, str], must: bool = True
+) -> Input:
+    must = must and one.required
+    error = errors.get(path)
+    if one.kind == "group":
+        parts = tuple(
+            _input(part, f"{name}.{part.name}", f"{path}.{part.name}", sent, errors, must) for part in one.parts
+        )
+        return Input(one, name, path, error=error, parts=parts, must=must)
+    if one.kind == "list" and one.item is not None:
+        asked = 1 if sent is not None and sent.get(MORE) == name else 0
+        count = min(max(_rows(name, sent or {}) + asked, 1), MOST_ROWS)
+        rows = tuple(
+            _input(one.item, f"{name}.{row}", f"{path}.{row}", sent, errors, must=False) for row in range(count)
+        )
+        return Input(one, name, path, error=error, rows=rows, must=must)
+    value = one.default if sent is None else sent.get(name, "")
+    return Input(one, name, path, value=value, error=error, must=must)
+
+
+def _within(key: str, name: str) -> bool:
+    return key == name or key.startswith(f"{name}.")
+
+
+def _packed(sent: dict[str, str], one: Field, name: str) -> dict[str, str]:
+    """The same with the rows of this list numbered anew, and those of the lists in it."""
+    if one.kind == "group":
+        for part in one.parts:
+            sent = _packed(sent, part, f"{name}.{part.name}")
+        return sent
+    if one.kind != "list" or one.item is None:
+        return sent
+    more = sent.get(MORE)
+    rest = {key: value for key, value in sent.items() if not key.startswith(f"{name}.")}
+    number = 0
+    for row in range(min(_rows(name, sent), MOST_ROWS)):
+        old, new = f"{name}.{row}", f"{name}.{number}"
+        here = {f"{new}{key[len(old) :]}": value for key, value in sent.items() if _within(key, old)}
+        growing = more is not None and _within(more, old)
+        if not growing and not any(value.strip() for value in here.values()):
+            continue
+        if growing and more is not None:
+            rest[MORE] = f"{new}{more[len(old) :]}"
+        rest |= _packed(here, one.item, new)
+        number += 1
+    return rest
+
+
+def _rows(name: str, sent: Mapping[str, str]) -> int:
+    """How many rows of this list were sent."""
+    heads = (key[len(name) + 1 :].partition(".")[0] for key in sent if key.startswith(f"{name}."))
+    return max((int(head) + 1 for head in heads if head.isdecimal() and len(head) < 4), default=0)
+
+
+def _read(one: Field, name: str, pointer: str, sent: Mapping[str, str], faults: list[Fault]) -> Any:
+    if one.kind == "group":
+        data: dict[str, Any] = {}
+        for part in one.parts:
+            _put(data, part.name, _read(part, f"{name}.{part.name}", f"{pointer}/{part.name}", sent, faults))
+        filled = any(value not in (False, {}, []) for value in data.values())
+        return data if filled or one.required else None
+    if one.kind == "list" and one.item is not None:
+        return _read_rows(one, one.item, name, pointer, sent, faults)
+    text = sent.get(name, "").strip()
+    if one.kind == "boolean":
+        return bool(text)
+    if not text:
+        return None
+    try:
+        return _value(one, text)
+    except (ValueError, RecursionError, OverflowError):
+        faults.append(Fault(pointer=pointer, detail=WRONG[one.kind]))
+        return None
+
+
+def _read_rows(
+    one: Field, item: Field, name: str, pointer: str, sent: Mapping[str, str], faults: list[Fault]
+) -> list[Any] | None:
+    """The rows in which something was written; the places of faults are those of the rows that are kept."""
+    found: list[Any] = []
+    for row in range(min(_rows(name, sent), MOST_ROWS)):
+        if any(_within(key, f"{name}.{row}") and value.strip() for key, value in sent.items()):
+            value = _read(item, f"{name}.{row}", f"{pointer}/{len(found)}", sent, faults)
+            found.append({} if value is None else value)
+    return found or ([] if one.required else None)
 
 
 def _value(one: Field, text: str) -> Any:
@@ -70,9 +247,33 @@ def _value(one: Field, text: str) -> Any:
             return int(text)
         case "number":
             return float(text.replace(",", "."))
+        case "decimal":
+            return _decimal(text)
         case "json":
             return json.loads(text)
+        case "lines":
+            return [line.strip() for line in text.splitlines() if line.strip()]
+        case "moment":
+            at = datetime.fromisoformat(text)
+            zone: ZoneInfo = reader().zone
+            return (at if at.tzinfo else at.replace(tzinfo=zone)).isoformat()
+        case "long":
+            return text.replace("\r\n", "\n")
     return text
+
+
+def _decimal(text: str) -> str:
+    """The number as it was written, with a point."""
+    written = text.replace(",", ".")
+    if not DECIMAL.fullmatch(written):
+        raise ValueError("no decimal number")
+    return written
+
+
+def _parts(schema: Mapping[str, Any], within: Mapping[str, Any]) -> Iterator[Field]:
+    required = within.get("required", [])
+    for name, part in within.get("properties", {}).items():
+        yield _field(schema, name, _resolved(schema, part), name in required)
 
 
 def _resolved(schema: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,25 +282,58 @@ def _resolved(schema: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, A
     if isinstance(reference := found.pop("$ref", None), str) and reference.startswith("#/$defs/"):
         found = {**schema.get("$defs", {}).get(reference.removeprefix("#/$defs/"), {}), **found}
     options = [option for option in found.get("anyOf", ()) if option.get("type") != "null"]
-    if len(options) == 1:
-        found = {**_resolved(schema, options[0]), **{key: value for key, value in found.items() if key != "anyOf"}}
+    numbers = [option for option in options if option.get("type") in ("number", "integer")]
+    if len(options) == 1 or (
+        numbers and all(option.get("type") in ("number", "integer", "string") for option in options)
+    ):
+        # A decimal may be written as a number or as text; as text it stays exact.
+        chosen = (numbers or options)[0]
+        if len(options) > 1:
+            chosen = {**chosen, "type": "decimal"}
+        found = {**_resolved(schema, chosen), **{key: value for key, value in found.items() if key != "anyOf"}}
     return found
 
 
-def _field(name: str, part: Mapping[str, Any], required: bool) -> Field:
+def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], required: bool, depth: int = 0) -> Field:
+    parts: tuple[Field, ...] = ()
+    item: Field | None = None
     choices = part.get("enum") or ([part["const"]] if "const" in part else [])
-    kinds = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
-    kind = kinds.get(str(part.get("type")), "json")
+    kind = KINDS.get(str(part.get("type")), "json")
     if choices and all(isinstance(choice, str) for choice in choices):
         kind = "choice"
+    elif kind == "text":
+        kind = FORMATS.get(part.get("format", ""), "long" if (part.get("maxLength") or 0) > 300 else "text")
+    elif part.get("type") == "object" and part.get("properties"):
+        kind, parts = "group", tuple(_parts(schema, part))
+    elif part.get("type") == "array" and isinstance(part.get("items"), dict):
+        inner = _resolved(schema, part["items"])
+        if inner.get("type") == "string" and not inner.get("enum"):
+            kind = "lines"
+        elif inner.get("type") == "object" and inner.get("properties"):
+            kind, item = "list", _field(schema, "item", inner, True)
     return Field(
         name=name,
         label=part.get("title") or name.replace("_", " ").capitalize(),
         kind=kind,
         required=required,
         choices=tuple(choices) if kind == "choice" else (),
-        hint=part.get("description", ""),
+        hint=part.get("description", "") if kind not in ("group", "list") else "",
         minimum=part.get("minimum"),
-        maximum=part.get("maximum"),
+        # The largest number of all is no limit that people would ask for.
+        maximum=None if part.get("maximum") == MAX_AMOUNT else part.get("maximum"),
         longest=part.get("maxLength"),
+        default=_written(kind, part.get("default")),
+        parts=parts,
+        item=item,
     )
+
+
+def _written(kind: str, default: Any) -> str:
+    """A default as one would write it into the input."""
+    if default is None or kind in ("group", "list"):
+        return ""
+    if kind == "boolean":
+        return "true" if default else ""
+    if kind == "lines":
+        return "\n".join(map(str, default))
+    return json.dumps(default, ensure_ascii=False) if kind == "json" else str(default)

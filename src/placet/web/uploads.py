@@ -1,51 +1,55 @@
-"""Sending documents by a signed link: a plain form with files, and the answer on the same page."""
+"""Sending documents by a form: from a signed link, or from a page."""
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from placet.control.documents import Sending
 from placet.control.errors import Kind, Problem
-from placet.store.engine import StoreUnavailable
-from placet.web.links import asked, control_of, same_origin, sorry
+from placet.web.links import HEADERS, asked, from_our_page
+from placet.web.pages import control_of, router, sorry, speak
+from placet.web.words import _
 
 MOST_PARTS = 20
 
+routes = router()
 
-def install(app: FastAPI) -> None:
-    """Add the address to which the page sends files."""
 
-    @app.post("/l/{token}/documents", response_class=HTMLResponse, include_in_schema=False)
-    async def give_documents(token: str, request: Request) -> Response:
-        links = control_of(request).links
-        try:
-            if not same_origin(request):
-                raise Problem("cross-site", "This form was sent from another site; open the link in your mail.")
-            try:
-                await refusing_politely(request, links.may_give(token, announced(request)))
-                async with sent_files(request) as files:
-                    await links.give(token, files)
-            except Problem as problem:
-                if problem.kind not in (Kind.INVALID, Kind.TOO_LARGE, Kind.CONFLICT):
-                    raise
-                return asked(token, await links.open(token), upload=problem)
-        except (Problem, StoreUnavailable) as error:
-            return sorry(error)
-        return RedirectResponse(f"/l/{token}", 303)
+@routes.post("/l/{token}/documents")
+async def give_documents(token: str, request: Request) -> Response:
+    from_our_page(request)
+    links = control_of(request).links
+    try:
+        await refusing_politely(request, links.may_give(token, announced(request)))
+        async with sent_files(request) as files:
+            await links.give(token, files)
+    except Problem as problem:
+        if problem.kind not in (Kind.INVALID, Kind.TOO_LARGE, Kind.CONFLICT):
+            raise
+        return asked(request, token, await links.open(token), upload=problem)
+    return RedirectResponse(f"/l/{token}", 303)
 
 
 def too_large(scope: Scope) -> Response | None:
-    """The page that says so, for a form that somebody sent by a link."""
-    if not scope["path"].startswith("/l/"):
+    """The page that says so, for a form that somebody sent; None for programs."""
+    if scope["path"].startswith("/api/"):
         return None
-    most = scope["app"].state.control.documents.most_bytes // 1_000_000
-    detail = f"What you sent is too large: a file may have at most {most} MB. Go back, and send a smaller one."
-    return sorry(Problem("too-large", detail))
+    request = Request(scope)
+    if not scope["path"].startswith("/l/") and "text/html" not in request.headers.get("accept", ""):
+        return None
+    speak(request)
+    most = control_of(request).documents.most_bytes // 1_000_000
+    detail = _(
+        "What you sent is too large: a file may have at most %(most)s MB. Go back, and send a smaller one.", most=most
+    )
+    answer = sorry(request, Problem("too-large", detail))
+    answer.headers.update(HEADERS)
+    return answer
 
 
 def announced(request: Request) -> int:

@@ -48,7 +48,8 @@ class EvmNode:
             tips = [_number(each[0]) for each in history.get("reward") or [] if each]
         except (KeyError, IndexError, TypeError) as error:
             raise ChainUnavailable("The node's history of fees makes no sense.") from error
-        tip = max(*tips, GWEI) if tips else GWEI
+        # Where nobody tips, next to nothing is enough: a gwei on the main chain, less where gas costs less.
+        tip = max(tips, default=0) or min(GWEI, max(base, 1))
         # Room for six full blocks in a row, each of which raises the base fee by an eighth.
         return Fees(most=2 * base + tip, tip=tip)
 

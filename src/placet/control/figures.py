@@ -1,0 +1,191 @@
+"""The figures of the overview, each from an index and from no more rows than it says."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from math import ceil
+from statistics import median
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from placet.control.counting import is_cut as is_cut_at
+from placet.control.merging import merged
+from placet.control.overview_views import Budget, Overdue, Throughput, Turnout, Waiting
+from placet.control.part import MOST_OWN, Part
+from placet.domain.ballot import BallotRules
+from placet.domain.task import RungAction
+from placet.store import funds
+from placet.store import tables as t
+from placet.store.ballots import LockedBallot, count_of
+from placet.store.engine import Tx
+from placet.store.instant import EPOCH
+from placet.store.tasks import LockedTask
+
+NEWEST, LEAST = 1000, 100
+"""So many decisions of each form tell how long people take; at least so many of each scope."""
+
+MOST_STEPS, MOST_BALLOTS, MOST_OVERDUE = 40, 50, 50
+DAY_US = 24 * 60 * 60 * 1_000_000
+
+_k, _d, _c, _l = t.case.c, t.decision.c, t.candidate.c, t.ledger.c
+# In plain words: SQLite knows a partial index only by them.
+CLIMBED = sa.text("decision.state = 'open' AND decision.rung > 0")
+OPEN = sa.text("decision.state = 'open'")
+
+
+def is_cut(tx: Tx, part: Part) -> bool:
+    """Whether somebody sees more single cases than the figures look at."""
+    return not part.everything and is_cut_at(tx, part.person, MOST_OWN)
+
+
+def throughput(tx: Tx, part: Part, since: datetime, by: Literal["day", "week"]) -> list[Throughput]:
+    """Cases opened and closed, by day or week and by kind."""
+    found: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0, 0])
+    for place, moment in enumerate((_k.opened_at, _k.closed_at)):
+        day = _day(tx, moment).label("day")
+        for piece in part.pieces_in_time(_k.id, _k.scope):
+            query = sa.select(day, _k.kind, sa.func.count()).where(moment >= since, *piece).group_by(day, _k.kind)
+            for number, kind, cases in tx.conn.execute(query):
+                found[_begins(int(number), by), kind][place] += int(cases)
+    return [
+        Throughput(begins=begins, kind=kind, opened=opened, closed=closed)
+        for (begins, kind), (opened, closed) in sorted(found.items())
+    ]
+
+
+def waiting(tx: Tx, part: Part, since: datetime) -> list[Waiting]:
+    """How long people took, by kind and step; a pause does not count."""
+    took: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for form in (LockedTask.form, LockedBallot.form):
+        for row in _closed(tx, part, form, since, NEWEST):
+            if row.state == "closed":
+                stood = timedelta(microseconds=row.shift_us)
+                seconds = (row.closed_at - row.opened_at - stood).total_seconds()
+                took[row.kind or "", row.name, form].append(max(seconds, 0.0))
+    lines = [
+        Waiting(kind=kind, name=name, form=form, decided=len(all_of), median=median(all_of), p90=_p90(all_of))
+        for (kind, name, form), all_of in took.items()
+    ]
+    most = sorted(lines, key=lambda line: (-line.decided, line.kind, line.name))[:MOST_STEPS]
+    return sorted(most, key=lambda line: (line.kind, line.name, line.form))
+
+
+def turnout(tx: Tx, part: Part, since: datetime) -> list[Turnout]:
+    """How many voted, of the ballots that closed; newest first."""
+    ended = [row.id for row in _closed(tx, part, LockedBallot.form, since, MOST_BALLOTS) if row.state == "closed"]
+    return [_turnout(row) for row in _full(tx, ended, _d.closed_at.desc())]
+
+
+def overdue(tx: Tx, part: Part) -> tuple[list[Overdue], bool]:
+    """Open tasks that were escalated or are past their deadline, oldest first; and whether there are more."""
+    raised = sa.exists().where(_c.decision_id == _d.id, _c.via == "escalation")
+    late = (OPEN, _d.next_at <= tx.now, _d.due_at < tx.now)
+    branches: list[sa.Select[Any]] = []
+    for condition in ((CLIMBED, raised), late):
+        for piece in part.pieces(_d.case_id, _d.scope):
+            query = sa.select(_d.id, _d.opened_at).join_from(t.decision, t.case, _k.id == _d.case_id)
+            query = query.where(*condition, _d.form == LockedTask.form, _k.paused_at.is_(None), *piece)
+            order = (_d.opened_at,) if condition is not late else (_d.next_at,)
+            branches.append(query.order_by(*order).limit(MOST_OVERDUE + 1))
+    oldest = sorted(merged(tx, branches), key=lambda row: (row[1], row[0]))
+    rows = _full(tx, [row[0] for row in oldest[:MOST_OVERDUE]], _d.opened_at)
+    return [_overdue(row) for row in rows], len(oldest) > MOST_OVERDUE
+
+
+def budget(tx: Tx, since: date, until: date) -> list[Budget]:
+    """The faucet at the end of each day, counted back from what it is now."""
+    first = EPOCH + timedelta(days=since.toordinal() - EPOCH.toordinal())
+    day = _day(tx, _l.at).label("day")
+    free = sa.func.sum(sa.case((_l.account == funds.FAUCET, _l.amount), else_=0))
+    prefix, beyond = funds.account(""), funds.account("")[:-1] + chr(ord(funds.account("")[-1]) + 1)
+    promised = sa.func.sum(sa.case(((_l.account >= prefix) & (_l.account < beyond), _l.amount), else_=0))
+    moved = {
+        int(row[0]): (int(row[1]), int(row[2]))
+        for row in tx.conn.execute(sa.select(day, free, promised).where(_l.at >= first).group_by(day))
+    }
+    now = funds.totals(tx)
+    unallocated, allocated = now["unallocated"], now["allocated"]
+    told = []
+    for ordinal in range(until.toordinal(), since.toordinal() - 1, -1):
+        told.append(
+            Budget(
+                day=date.fromordinal(ordinal),
+                balance=unallocated + allocated,
+                allocated=allocated,
+                unallocated=unallocated,
+            )
+        )
+        of_free, of_promised = moved.get(ordinal - EPOCH.toordinal(), (0, 0))
+        unallocated, allocated = unallocated - of_free, allocated - of_promised
+    return told[::-1]
+
+
+def _closed(tx: Tx, part: Part, form: str, since: datetime, most: int) -> Sequence[Any]:
+    """The decisions of this form that ended last, newest first."""
+    columns = _d.id, _d.closed_at, _d.opened_at, _d.shift_us, _d.kind, _d.name, _d.state
+    pieces = part.pieces(_d.case_id, _d.scope)
+    each = max(most // len(pieces), LEAST)
+    # Single cases are looked up by their ids: everybody's decisions of that time would be many more.
+    by_case = sa.func.coalesce(_d.closed_at, sa.literal(EPOCH, _d.closed_at.type), type_=_d.closed_at.type)
+    found: list[Any] = []
+    for number, piece in enumerate(pieces):
+        ended = _d.closed_at if part.everything or number < len(pieces) - 1 else by_case
+        query = sa.select(*columns).where(_d.form == form, ended >= since, *piece)
+        found += tx.conn.execute(query.order_by(ended.desc()).limit(each))
+    return sorted(found, key=lambda row: (row.closed_at, row.id), reverse=True)[:most]
+
+
+def _full(tx: Tx, ids: Sequence[str], order: Any) -> Iterator[Mapping[Any, Any]]:
+    """The rows of these decisions, with the title of their case."""
+    if not ids:
+        return iter(())
+    query = sa.select(t.decision, _k.title.label("case_title"), _k.scope.label("case_scope"))
+    query = query.join_from(t.decision, t.case, _k.id == _d.case_id).where(_d.id.in_(ids)).order_by(order, _d.id)
+    return iter(tx.conn.execute(query).mappings().all())
+
+
+def _turnout(row: Mapping[Any, Any]) -> Turnout:
+    count = count_of(row)
+    return Turnout(
+        ballot=row["id"],
+        case_id=row["case_id"],
+        title=row["case_title"],
+        closed_at=row["closed_at"],
+        outcome=(row["verdict"] or {}).get("outcome", ""),
+        voters=BallotRules.model_validate(row["rules"]).total,
+        cast=count.cast,
+        approve=count.approve,
+        deny=count.deny,
+    )
+
+
+def _overdue(row: Mapping[Any, Any]) -> Overdue:
+    return Overdue(
+        task=row["id"],
+        case_id=row["case_id"],
+        case_title=row["case_title"],
+        title=row["rules"]["title"],
+        scope=row["case_scope"],
+        opened_at=row["opened_at"],
+        due_at=row["due_at"],
+        escalated=any(rung["action"] == RungAction.ESCALATE for rung in row["rules"]["ladder"][: row["rung"]]),
+    )
+
+
+def _day(tx: Tx, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """The day of a moment, in UTC, as a number of days since 1970."""
+    if tx.on_postgres:
+        return sa.cast(sa.func.floor(sa.extract("epoch", moment) / 86400), sa.BigInteger)
+    return sa.type_coerce(moment, sa.BigInteger).op("/")(sa.literal_column(str(DAY_US)))
+
+
+def _begins(number: int, by: Literal["day", "week"]) -> date:
+    day = (EPOCH + timedelta(days=number)).date()
+    return day - timedelta(days=day.weekday()) if by == "week" else day
+
+
+def _p90(values: Sequence[float]) -> float:
+    """By nearest rank."""
+    ordered = sorted(values)
+    return ordered[ceil(0.9 * len(ordered)) - 1]

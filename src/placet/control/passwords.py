@@ -1,0 +1,43 @@
+"""Hashing passwords: slow by intention, so in few threads, and with a bound on those who wait."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from pwdlib import PasswordHash
+
+from placet.control.errors import Problem
+
+Answer = TypeVar("Answer")
+
+AT_ONCE = 2
+MOST_WAITING = 50
+
+
+class Passwords:
+    def __init__(self) -> None:
+        self._hash = PasswordHash.recommended()
+        self._threads = ThreadPoolExecutor(AT_ONCE, "placet-passwords")
+        self._waiting = 0
+        self._nobody: str | None = None
+
+    async def hashed(self, password: str) -> str:
+        return await self._slowly(lambda: self._hash.hash(password))
+
+    async def matches(self, password: str, stored: str | None) -> bool:
+        """Whether it is this password. Without a stored one as much is computed, so that time tells nothing."""
+        known = stored or self._nobody
+        if known is None:
+            known = self._nobody = await self.hashed("nobody has this password")
+        right = await self._slowly(lambda: self._hash.verify(password, known))
+        return right and stored is not None
+
+    async def _slowly(self, work: Callable[[], Answer]) -> Answer:
+        if self._waiting >= MOST_WAITING:
+            raise Problem("unavailable", "Very many people are signing in at this moment; try again in a few seconds.")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1

@@ -1,0 +1,104 @@
+"""One's own account: how one reads, the password, where one is signed in, and tokens for programs."""
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
+from fastapi import Request
+from fastapi.responses import Response
+from pydantic import ValidationError
+
+from placet.control.errors import Problem, invalid
+from placet.control.people import NewToken
+from placet.web.pages import LANGUAGE, STATUS, control_of, page, router, see_other, sent_by
+from placet.web.session import Visitor, confirmed, forget
+from placet.web.words import _, languages
+
+routes = router()
+
+
+@routes.get("/account")
+async def show(request: Request, visitor: Visitor) -> Response:
+    return await _page(request, visitor)
+
+
+@routes.post("/account/preferences")
+async def prefer(request: Request, visitor: Visitor) -> Response:
+    """Language and zone; empty means: as the browser says."""
+    sent = await sent_by(request)
+    language, zone = sent.get("language") or None, sent.get("zone") or None
+    wrong = (language and language not in languages()) or (zone and zone not in available_timezones())
+    if wrong:
+        problem = Problem("invalid-request", _("Choose a language and a time zone of the lists."))
+        return await _page(request, visitor, {"preferences": problem})
+    await control_of(request).accounts.prefer(visitor.person, language, zone)
+    answer = see_other("/account", _("Saved."))
+    if language:
+        # Kept as well for pages on which nobody is signed in.
+        answer.set_cookie(LANGUAGE, language, max_age=31536000, httponly=True, samesite="lax")
+    return answer
+
+
+@routes.post("/account/password")
+async def change_password(request: Request, visitor: Visitor) -> Response:
+    sent = await sent_by(request)
+    try:
+        if sent.get("new", "") != sent.get("again", ""):
+            raise Problem("weak-password", _("The two passwords differ."))
+        await control_of(request).accounts.change_password(visitor, sent.get("old", ""), sent.get("new", ""))
+    except Problem as problem:
+        return await _page(request, visitor, {"password": problem})
+    return see_other("/account", _("The password is changed; everywhere else you are signed out."))
+
+
+@routes.post("/account/sessions/{session_id}/end")
+async def end_session(request: Request, visitor: Visitor, session_id: str) -> Response:
+    await control_of(request).sessions.end(visitor.person, session_id)
+    if session_id == visitor.id:
+        return forget(request, see_other("/signin", _("You are signed out.")))
+    return see_other("/account", _("Signed out there."))
+
+
+@routes.post("/account/sessions/end")
+async def end_sessions(request: Request, visitor: Visitor) -> Response:
+    """Sign out everywhere, here as well."""
+    await control_of(request).sessions.end_all(visitor.person)
+    return forget(request, see_other("/signin", _("You are signed out everywhere.")))
+
+
+@routes.post("/account/tokens")
+async def make_token(request: Request, visitor: Visitor) -> Response:
+    """A token acts as its person, also where money moves, so it takes fresh confirmation. It is shown only here."""
+    sent = await sent_by(request)
+    if asks := await confirmed(request, visitor, sent):
+        return asks
+    try:
+        given = NewToken(label=sent.get("label", "").strip() or "api")
+    except ValidationError as error:
+        return await _page(request, visitor, {"tokens": invalid(error)})
+    token = await control_of(request).tokens.make(visitor.person, given)
+    return await _page(request, visitor, token=token)
+
+
+@routes.post("/account/tokens/{token_id}/revoke")
+async def revoke_token(request: Request, visitor: Visitor, token_id: str) -> Response:
+    await control_of(request).tokens.revoke(visitor.person, visitor.person.id, token_id)
+    return see_other("/account#tokens", _("The token no longer works."))
+
+
+async def _page(
+    request: Request, visitor: Visitor, problems: Mapping[str, Problem] | None = None, **more: Any
+) -> Response:
+    control = control_of(request)
+    # A wrong password while one is signed in must not look as if one were not.
+    status = next((STATUS[one.kind] for one in (problems or {}).values()), 200)
+    return page(
+        request,
+        "account/account.html",
+        403 if status == 401 else status,
+        sessions=await control.sessions.mine(visitor),
+        tokens=(await control.tokens.listed(visitor.person, visitor.person.id)).items,
+        problems=dict(problems or {}),
+        zones=sorted(available_timezones()),
+        **{"token": None, **more},
+    )

@@ -1,0 +1,142 @@
+"""Administration of the installation: the faucet, policies in force, mails, and how everything is."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import Query, Request
+from fastapi.responses import Response
+from pydantic import ValidationError
+
+from placet.control.errors import Problem, invalid
+from placet.control.faucet import GivenDeposit
+from placet.control.messages import MessageFilter
+from placet.control.sent import Paging
+from placet.control.views import MessageView, Page
+from placet.domain.access import Action, permitted
+from placet.domain.people import EVERYWHERE, Person
+from placet.web.catalogue import workflow_of
+from placet.web.desk import desk
+from placet.web.forms import errors_of
+from placet.web.navigation import administers
+from placet.web.pages import STATUS, control_of, once, router, see_other, sent_by
+from placet.web.session import CONFIRMATION, Visitor, confirmed
+from placet.web.words import _
+
+ENGINE_PATIENCE_SECONDS = 2
+
+routes = router()
+
+
+@routes.get("/admin")
+async def show(request: Request, visitor: Visitor) -> Response:
+    """What there is to look after."""
+    _only(visitor.person)
+    return desk(request, visitor.person, "admin/admin.html")
+
+
+@routes.get("/admin/money")
+async def money(request: Request, visitor: Visitor, which: Annotated[Paging, Query()]) -> Response:
+    return await _money(request, visitor.person, which)
+
+
+@routes.post("/admin/money")
+async def deposit(request: Request, visitor: Visitor) -> Response:
+    sent = await sent_by(request)
+    try:
+        given = _given(sent)
+        allowed = permitted(visitor.person, Action.DEPOSIT, EVERYWHERE)
+        if allowed and (asks := await confirmed(request, visitor, sent)):
+            return asks
+        plain = {name: value for name, value in sent.items() if name != CONFIRMATION}
+        await control_of(request).faucet.deposit(visitor.person, given, once(request, plain))
+    except Problem as problem:
+        if problem.code == "forbidden":
+            raise
+        return await _money(request, visitor.person, Paging(), sent, problem)
+    return see_other("/admin/money", _("The deposit is booked. Who waited for funds is being asked now."))
+
+
+@routes.get("/admin/policies")
+async def policies(request: Request, visitor: Visitor) -> Response:
+    """What is frozen into a case that opens now, workflow by workflow."""
+    _only(visitor.person)
+    kinds = [line.kind for line in control_of(request).workflows.listed().items]
+    return desk(
+        request, visitor.person, "admin/policies.html", shelf=[await workflow_of(request, kind) for kind in kinds]
+    )
+
+
+@routes.get("/admin/mails")
+async def mails(request: Request, visitor: Visitor, which: Annotated[Paging, Query()]) -> Response:
+    """Everybody's mail, newest first."""
+    wanted = MessageFilter(limit=which.limit, cursor=which.cursor, all=True)
+    found: Page[MessageView] = await control_of(request).messages.listed(visitor.person, wanted)
+    return desk(request, visitor.person, "admin/mails.html", found=found)
+
+
+@routes.get("/admin/health")
+async def health(request: Request, visitor: Visitor) -> Response:
+    """Whether acts are taken, what is owed, and how the engine is."""
+    _only(visitor.person)
+    control = control_of(request)
+    problem = None
+    try:
+        await control.pulse.prove_writable()
+    except Problem as error:
+        problem = error
+    return desk(
+        request,
+        visitor.person,
+        "admin/health.html",
+        figures=await control.pulse.figures(),
+        engine=await _engine(request),
+        unwritable=problem,
+        engine_page=request.app.state.engine_page,
+    )
+
+
+def _only(person: Person) -> None:
+    if not administers(person):
+        raise Problem("forbidden", _("Only administrators and the council may look at this."))
+
+
+def _given(sent: Mapping[str, str]) -> GivenDeposit:
+    written = "".join(sent.get("amount", "").split())
+    if not (written.isascii() and written.isdigit() and len(written) < 20):
+        detail = _("Write the amount as a whole number of the smallest unit, such as 5000.")
+        raise Problem("invalid-request", detail, field="amount")
+    try:
+        return GivenDeposit(amount=int(written), memo=sent.get("memo", "").strip())
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+async def _money(
+    request: Request,
+    person: Person,
+    which: Paging,
+    sent: Mapping[str, str] | None = None,
+    problem: Problem | None = None,
+) -> Response:
+    faucet = control_of(request).faucet
+    return desk(
+        request,
+        person,
+        "admin/money.html",
+        STATUS[problem.kind] if problem else 200,
+        faucet=await faucet.totals(person),
+        ledger=await faucet.ledger(person, which),
+        may_deposit=permitted(person, Action.DEPOSIT, EVERYWHERE),
+        sent=sent or {},
+        problem=problem,
+        errors=errors_of(problem),
+    )
+
+
+async def _engine(request: Request) -> dict[str, Any]:
+    try:
+        told = await asyncio.wait_for(request.app.state.engine_status(), ENGINE_PATIENCE_SECONDS)
+    except Exception as error:
+        return {"engine": "down", "engine_detail": type(error).__name__}
+    return {"engine": "down", **told}

@@ -1,0 +1,48 @@
+"""Answering a task by a form: the inputs of all its outcomes on one page, and the answer that was sent."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from placet.control.views import TaskView
+from placet.domain.forms import Fault
+from placet.web import forms
+from placet.web.forms import Field, Input
+
+CLOSED = ("task-closed", "seats-taken", "already-answered")
+"""Refusals after which the page itself says how things stand."""
+
+
+def answer_inputs(
+    task: TaskView, sent: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None
+) -> list[Input]:
+    """Each field of each outcome once; it says with which outcomes it goes, unless with all."""
+    wanted: dict[str, tuple[Field, list[str]]] = {}
+    for outcome in task.outcomes:
+        for one in forms.fields(outcome.form):
+            wanted.setdefault(one.name, (one, []))[1].append(outcome.label)
+    shown = forms.inputs([one for one, _ in wanted.values()], sent, errors, "data")
+    every = len(task.outcomes)
+    return [
+        _only(one, () if len(labels) == every else tuple(labels))
+        for one, (_, labels) in zip(shown, wanted.values(), strict=True)
+    ]
+
+
+def _only(one: Input, outcomes: tuple[str, ...]) -> Input:
+    if not outcomes:
+        return one
+    # What goes with some outcomes only must not keep a browser from sending another.
+    return replace(one, only=outcomes, parts=tuple(_only(part, outcomes) for part in one.parts))
+
+
+def given_by(task: TaskView, sent: Mapping[str, str]) -> tuple[dict[str, Any], list[Fault]]:
+    """The answer in a sent form, and what could not be read of it."""
+    outcome = sent.get("outcome", "")
+    chosen = next((choice for choice in task.outcomes if choice.name == outcome), None)
+    data, faults = forms.read(sent, forms.fields(chosen.form if chosen else None))
+    if chosen is None:
+        faults.append(Fault(pointer="/outcome", detail="Choose one of the answers."))
+    comment = sent.get("comment", "").replace("\r\n", "\n")
+    subject_hash = sent.get("subject_hash") or None
+    return {"outcome": outcome, "comment": comment, "data": data, "subject_hash": subject_hash}, faults

@@ -1,0 +1,228 @@
+"""Charts as SVG: no style attribute, no script, colours by the classes of the style sheet; each also as a table."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+WIDTH, HEIGHT = 640, 200
+LEFT, TOP, BOTTOM = 44, 12, 28
+ROW, LABELS = 30, 220
+SERIES = 6
+"""So many series have a class of their own; further ones begin again."""
+
+# What no XML document may hold, escaped or not.
+UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True)
+class Series:
+    name: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with what it shows as a table."""
+
+    title: str
+    svg: Markup
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def table(self) -> Markup:
+        """The same figures for who does not see the chart, or wants to copy them."""
+        head = tag("tr", *(tag("th", column, scope="col") for column in self.columns))
+        body = [
+            tag("tr", tag("th", first, scope="row"), *(tag("td", cell) for cell in rest)) for first, *rest in self.rows
+        ]
+        return tag("table", tag("caption", self.title), tag("thead", head), tag("tbody", *body), class_="figures")
+
+
+Say = Callable[[float], str]
+
+
+def plain(value: float) -> str:
+    """A number as people write it."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def bars(title: str, labels: Sequence[str], series: Sequence[Series], say: Say = plain) -> Figure:
+    """Bars over time, the series on top of each other."""
+    sums = [sum(_positive(one.values[at]) for one in series) for at in range(len(labels))]
+    most = max(sums, default=0.0) or 1.0
+    wide = (WIDTH - LEFT) / max(len(labels), 1)
+    floor = HEIGHT - BOTTOM
+    parts = [_line(LEFT, floor, WIDTH, floor, "axis"), words_at(LEFT - 6, TOP + 10, say(most), "tick", "end")]
+    for at, label in enumerate(labels):
+        top = float(floor)
+        for number, one in enumerate(series):
+            high = _positive(one.values[at]) / most * (floor - TOP)
+            if high:
+                top -= high
+                place = {"x": LEFT + at * wide + wide * 0.1, "y": top, "width": wide * 0.8, "height": high}
+                hint = tag("title", f"{label}, {one.name}: {say(one.values[at])}")
+                parts.append(tag("rect", hint, class_=f"bar series-{number % SERIES}", **place))
+    for at in sorted({0, len(labels) // 2, len(labels) - 1} if labels else ()):
+        side = "start" if at == 0 else "end" if at == len(labels) - 1 else "middle"
+        parts.append(words_at(_x_of(at, len(labels), wide), HEIGHT - 8, labels[at], "tick", side))
+    rows = tuple((label, *(say(one.values[at]) for one in series)) for at, label in enumerate(labels))
+    told = f"{title}: {len(labels)} bars, at most {say(max(sums, default=0.0))}."
+    svg = _svg(told, WIDTH, HEIGHT, "bars", parts)
+    return Figure(title, svg, ("", *(one.name for one in series)), rows)
+
+
+def spans(title: str, rows: Sequence[tuple[str, float, float]], say: Say = plain) -> Figure:
+    """Horizontal bars, each with its median before its ninth of ten."""
+    most = max((max(_positive(median), _positive(p90)) for _, median, p90 in rows), default=0.0) or 1.0
+    high = max(len(rows), 1) * ROW + TOP
+    parts: list[Markup] = []
+    for at, (label, median, p90) in enumerate(rows):
+        y = TOP + at * ROW
+        hint = tag("title", f"{label}: half within {say(median)}, nine of ten within {say(p90)}")
+        whole = (WIDTH - LABELS - 90) / most
+        long, short = _positive(p90) * whole, _positive(median) * whole
+        parts.append(
+            tag(
+                "g",
+                hint,
+                words_at(LABELS - 10, y + 14, shortened(label, 30), "label", "end"),
+                tag("rect", class_="span p90", x=LABELS, y=y, width=long, height=18),
+                tag("rect", class_="span median", x=LABELS, y=y + 4, width=short, height=10),
+                words_at(LABELS + long + 6, y + 14, say(p90), "tick"),
+            )
+        )
+    told = f"{title}: {len(rows)} steps; the longest, nine of ten within {say(most if rows else 0.0)}."
+    table = tuple((label, say(median), say(p90)) for label, median, p90 in rows)
+    return Figure(title, _svg(told, WIDTH, high, "spans", parts), ("", "Half within", "Nine of ten within"), table)
+
+
+def ring(title: str, part: float, whole: float, goal: float | None = None, say: Say = plain) -> Figure:
+    """A part of a whole as a ring, with a mark where the goal is."""
+    share, wanted = _share(part, whole), _share(goal, whole) if goal is not None else None
+    around = {"cx": 60, "cy": 60, "r": 48, "pathLength": 100}
+    kind = "ring-part reached" if wanted is not None and share >= wanted else "ring-part"
+    parts = [
+        tag("circle", class_="ring-whole", **around),
+        tag(
+            "circle",
+            class_=kind,
+            stroke_dasharray=f"{n(share)} 100",
+            **around,
+        ),
+        words_at(60, 66, f"{say(part)}/{say(whole)}", "ring-figure", "middle"),
+    ]
+    rows = [("Now", say(part)), ("Of", say(whole))]
+    told = f"{title}: {say(part)} of {say(whole)}"
+    if wanted is not None and goal is not None:
+        turn = math.radians(wanted * 3.6 - 90)
+        ends = [(60 + r * math.cos(turn), 60 + r * math.sin(turn)) for r in (40, 56)]
+        parts.append(_line(*ends[0], *ends[1], "ring-goal"))
+        rows.append(("Needed", say(goal)))
+        told += f", {say(goal)} needed"
+    return Figure(title, _svg(f"{told}.", 120, 120, "ring", parts), ("", title), tuple(rows))
+
+
+def tally(title: str, shares: Sequence[tuple[str, float]], whole: float | None = None, say: Say = plain) -> Figure:
+    """One bar of all votes, side by side; what is left of the whole stays empty."""
+    counted = sum(_positive(value) for _, value in shares)
+    all_of = max(counted, _positive(whole or 0.0)) or 1.0
+    parts = [tag("rect", class_="tally-rest", x=0, y=0, width=WIDTH, height=24)]
+    x = 0.0
+    for number, (name, value) in enumerate(shares):
+        wide = _positive(value) / all_of * WIDTH
+        hint = tag("title", f"{name}: {say(value)}")
+        parts.append(tag("rect", hint, class_=f"tally series-{number % SERIES}", x=x, y=0, width=wide, height=24))
+        x += wide
+    told = "; ".join(f"{name} {say(value)}" for name, value in shares)
+    rows = [(name, say(value)) for name, value in shares]
+    if whole is not None:
+        rows.append(("Of", say(whole)))
+    return Figure(title, _svg(f"{title}: {told}.", WIDTH, 24, "tally", parts), ("", title), tuple(rows))
+
+
+def sparkline(title: str, points: Sequence[tuple[str, float]], say: Say = plain) -> Figure:
+    """A small line, from the oldest to the newest."""
+    values = [_finite(value) for _, value in points]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    reach = (high - low) or 1.0
+    step = 112 / max(len(values) - 1, 1)
+    places = [(4 + at * step, 28 - (value - low) / reach * 24) for at, value in enumerate(values)]
+    parts = [tag("polyline", class_="spark", points=" ".join(f"{n(x)},{n(y)}" for x, y in places))]
+    if places:
+        parts.append(tag("circle", class_="spark-end", cx=places[-1][0], cy=places[-1][1], r=2.5))
+    told = f"{title}: from {say(values[0])} to {say(values[-1])}." if values else f"{title}: nothing yet."
+    rows = tuple((label, say(value)) for label, value in points)
+    return Figure(title, _svg(told, 120, 32, "sparkline", parts), ("", title), rows)
+
+
+def tag(name: str, *content: str | Markup, **attributes: str | float) -> Markup:
+    """An element; everything that is not markup already is escaped. `class_` is `class`, `a_b` is `a-b`."""
+    told = Markup("").join(
+        Markup(' {}="{}"').format(Markup(_attribute(key)), n(value) if isinstance(value, int | float) else fit(value))
+        for key, value in attributes.items()
+    )
+    inside = Markup("").join(part if isinstance(part, Markup) else escape(fit(part)) for part in content)
+    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), told, inside)
+
+
+def fit(text: str) -> str:
+    """The text without what no document may hold."""
+    return UNFIT.sub("\ufffd", text)
+
+
+def shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+
+
+def n(value: float) -> str:
+    """A coordinate."""
+    return f"{_finite(value):.2f}".rstrip("0").rstrip(".")
+
+
+def _svg(told: str, width: float, height: float, kind: str, parts: Sequence[Markup]) -> Markup:
+    return tag(
+        "svg",
+        tag("title", told),
+        *parts,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {n(width)} {n(height)}",
+        role="img",
+        aria_label=told,
+        class_=f"chart {kind}",
+    )
+
+
+def words_at(x: float, y: float, words: str, kind: str, anchor: str = "start") -> Markup:
+    """Text that begins, has its middle or ends at a point."""
+    return tag("text", words, x=x, y=y, text_anchor=anchor, class_=kind)
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
+    return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=kind)
+
+
+def _x_of(at: int, labels: int, wide: float) -> float:
+    if at == 0:
+        return LEFT
+    return WIDTH if at == labels - 1 else LEFT + (at + 0.5) * wide
+
+
+def _attribute(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
+
+
+def _share(part: float, whole: float) -> float:
+    return min(100.0, 100 * _positive(part) / whole) if whole > 0 else 0.0
+
+
+def _positive(value: float) -> float:
+    return max(_finite(value), 0.0)
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else 0.0

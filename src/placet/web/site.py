@@ -1,0 +1,34 @@
+"""All the pages of the application, area by area; a new area adds its routes here."""
+
+from fastapi import FastAPI
+
+from placet.web import (
+    account,
+    administration,
+    case,
+    cases,
+    catalogue,
+    inbox,
+    links,
+    live,
+    persons,
+    proposing,
+    provider,
+    signin,
+    task,
+    uploads,
+    voting,
+)
+from placet.web.assets import Assets
+
+AREAS = (
+    *(signin, provider, account, inbox, task, cases, case, live, links, uploads),
+    *(voting, proposing, catalogue, persons, administration),
+)
+
+
+def install(app: FastAPI) -> None:
+    """Add the pages, and what they are made of."""
+    app.mount("/static", Assets(), name="static")
+    for area in AREAS:
+        app.include_router(area.routes)

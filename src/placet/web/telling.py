@@ -1,0 +1,127 @@
+"""Facts in words, as the pages of voting and of the catalogue tell them: amounts, lengths of time, states, policies."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from babel.numbers import format_decimal
+from babel.units import format_unit
+from markupsafe import Markup
+
+from placet.control.markdown import rendered
+from placet.control.proposals import ProposalView
+from placet.domain.people import EVERYWHERE, Grant
+from placet.domain.span import PATTERN
+from placet.web.words import _, _n, later, reader
+
+UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
+TIMES_A_YEAR = {"one_time": 1, "daily": 365, "weekly": 52, "monthly": 12}
+RHYTHMS = {
+    "one_time": later("once"),
+    "daily": later("every day"),
+    "weekly": later("every week"),
+    "monthly": later("every month"),
+}
+ENDS = {
+    "approved": later("Approved"),
+    "rejected": later("Rejected"),
+    "expired": later("Expired"),
+    "deleted": later("Deleted"),
+}
+COLOURS = {"approved": "good", "rejected": "bad", "expired": "still", "deleted": "still"}
+CHOICES = {"approve": later("Approve"), "deny": later("Deny")}
+KINDS = {"workflow": later("Workflow"), "deletion": later("Deletion"), "governance": later("Governance")}
+HEADING = re.compile(r"<(/?)h([1-6])>")
+
+
+def amount(number: int) -> str:
+    """An amount in the smallest unit, with its thousands apart."""
+    return str(format_decimal(number, locale=reader().language))
+
+
+def prose(text: str) -> Markup:
+    """Markdown of people as part of a page: its headings are below those of the page."""
+    lower = HEADING.sub(lambda tag: f"<{tag[1]}h{min(int(tag[2]) + 2, 6)}>", rendered(str(text)))
+    return Markup(lower)
+
+
+def span(text: object) -> str:
+    """`3bd` is “3 business days”; what is no length of time stays as it is."""
+    match = PATTERN.fullmatch(str(text))
+    if match is None:
+        return str(text)
+    number, unit = int(match[1]), match[2]
+    if unit == "bd":
+        return _n("%(num)s business day", "%(num)s business days", number)
+    return str(format_unit(number, UNITS[unit], locale=reader().language))
+
+
+def policy(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each rule of a policy with its value in words."""
+    return [(key, _told(value)) for key, value in values.items()]
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, int):
+        return amount(value)
+    if isinstance(value, list):
+        return ", ".join(_told(one) for one in value) or "–"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {_told(one)}" for key, one in value.items()) or "–"
+    return "–" if value in (None, "") else span(value)
+
+
+def status(proposal: ProposalView) -> tuple[str, str]:
+    """How a proposal stands, and the colour of that."""
+    if proposal.status in ENDS:
+        return _(ENDS[proposal.status]), COLOURS[proposal.status]
+    if proposal.paused:
+        return _("Paused"), "warn"
+    if proposal.awaiting_funds:
+        return _("Approved, waits for funds"), "warn"
+    if proposal.finalized_at is not None:
+        return _("Voted"), "still"
+    return (_("Countdown runs"), "warn") if proposal.votes.quorum_reached else (_("Being voted on"), "")
+
+
+def cost(recurrence: str, bounties: list[int]) -> str:
+    """What it pays each time, and what a year of that costs."""
+    each = sum(bounties)
+    if recurrence == "one_time":
+        return _("Once: %(each)s in all.", each=amount(each))
+    times = TIMES_A_YEAR[recurrence]
+    return _(
+        "%(each)s %(rhythm)s: %(year)s a year (%(times)s times).",
+        each=amount(each),
+        rhythm=_(RHYTHMS[recurrence]),
+        year=amount(each * times),
+        times=times,
+    )
+
+
+def choice(name: str) -> str:
+    return _(CHOICES.get(name, name))
+
+
+def kind(name: str) -> str:
+    return _(KINDS.get(name, name))
+
+
+def grant(given: Grant) -> str:
+    if given.scope == EVERYWHERE:
+        return _("%(role)s everywhere", role=given.role)
+    return _("%(role)s in %(scope)s", role=given.role, scope=given.scope)
+
+
+FILTERS = {
+    "amount": amount,
+    "prose": prose,
+    "span": span,
+    "policy": policy,
+    "proposal_status": status,
+    "choice_word": choice,
+    "kind_word": kind,
+    "grant_words": grant,
+}

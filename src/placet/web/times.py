@@ -1,0 +1,45 @@
+"""Moments on pages: in the reader's zone and language, absolute and relative; the script keeps them current."""
+
+from datetime import datetime
+
+from babel.dates import format_datetime, format_timedelta
+from markupsafe import Markup
+
+from placet.domain.audit import stamp
+from placet.web.words import reader
+
+
+def absolute(at: datetime) -> str:
+    who = reader()
+    local = at.astimezone(who.zone)
+    # Where a zone has no name people would know, it is told by its distance.
+    name = local.tzname() or "UTC"
+    zone = f"UTC{name}" if name[0] in "+-" else name
+    return f"{format_datetime(local, 'd MMMM y, HH:mm', locale=who.language)} {zone}"
+
+
+def relative(at: datetime) -> str:
+    return str(format_timedelta(at - reader().now, add_direction=True, locale=reader().language))
+
+
+def moment(at: datetime) -> Markup:
+    """The moment in full."""
+    return Markup('<time datetime="{}" data-moment>{}</time>').format(stamp(at), absolute(at))
+
+
+def ago(at: datetime) -> Markup:
+    """The moment as a distance from now, in full when one points at it."""
+    return Markup('<time datetime="{}" data-relative title="{}">{}</time>').format(
+        stamp(at), absolute(at), relative(at)
+    )
+
+
+def both(at: datetime) -> Markup:
+    """In full, and how far away."""
+    return Markup('{} <span class="quiet">({})</span>').format(moment(at), ago(at))
+
+
+def countdown(at: datetime) -> Markup:
+    """The time left; the script lets it run."""
+    told = relative(at)
+    return Markup('<time datetime="{}" data-countdown title="{}">{}</time>').format(stamp(at), absolute(at), told)

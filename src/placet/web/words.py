@@ -1,0 +1,123 @@
+"""The languages of the pages, and who reads the page that is being made: their language and zone.
+
+A text in code or templates is English in `_()`; a catalogue in `locale/<language>/LC_MESSAGES/placet.po` says the same
+in another language, and is compiled when it is first needed.
+"""
+
+import io
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale, negotiate_locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LOCALES = Path(__file__).parent / "locale"
+SOURCE = "en"
+UNIVERSAL = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads: `fixed` when the zone is their own setting, and not a guess."""
+
+    language: str = SOURCE
+    zone: ZoneInfo = UNIVERSAL
+    fixed: bool = False
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def direction(self) -> str:
+        return "rtl" if Locale.parse(self.language).text_direction == "rtl" else "ltr"
+
+
+_reader: ContextVar[Reader] = ContextVar("reader")
+
+
+def reader() -> Reader:
+    return _reader.get(None) or Reader()
+
+
+def read_by(who: Reader) -> None:
+    """Pages made from here on, in this request, are for this reader."""
+    _reader.set(who)
+
+
+@lru_cache(maxsize=1)
+def languages() -> dict[str, str]:
+    """Every language there is a catalogue for, with its own name for itself."""
+    found = [file.parents[1].name for file in LOCALES.glob("*/LC_MESSAGES/placet.po")]
+    return {code: Locale.parse(code).get_display_name(code) or code for code in sorted({SOURCE, *found})}
+
+
+@lru_cache(maxsize=16)
+def catalogue(language: str) -> NullTranslations:
+    file = LOCALES / language / "LC_MESSAGES" / "placet.po"
+    if language not in languages() or not file.is_file():
+        return NullTranslations()
+    compiled = io.BytesIO()
+    with file.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def _(text: str, **values: Any) -> str:
+    """The text in the reader's language, with `%(name)s` filled in."""
+    told = catalogue(reader().language).gettext(text) if text else ""
+    return told % values if values else told
+
+
+def _n(one: str, many: str, number: int, **values: Any) -> str:
+    told = catalogue(reader().language).ngettext(one, many, number)
+    return told % {"num": number, **values}
+
+
+def later(text: str) -> str:
+    """Mark a text for the catalogues that is told elsewhere."""
+    return text
+
+
+def preferred(setting: str | None, accepted: str) -> str:
+    """The language of a setting, or the best of the header Accept-Language."""
+    if setting in languages():
+        return str(setting)
+    wanted: list[tuple[float, str]] = []
+    for part in accepted[:200].split(","):
+        code, _, weight = part.strip().partition(";q=")
+        try:
+            wanted.append((-float(weight or 1), code.replace("-", "_")))
+        except ValueError:
+            continue
+    ordered = [code for _, code in sorted(wanted, key=lambda pair: pair[0])]
+    return negotiate_locale(ordered, list(languages())) or SOURCE
+
+
+def zone_of(*names: str | None) -> ZoneInfo:
+    """The first of these zones that exists, else UTC."""
+    for name in names:
+        try:
+            if name and len(name) < 64:
+                return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            continue
+    return UNIVERSAL
+
+
+Gettext = Callable[[str], str]
+
+
+def gettext(text: str) -> str:
+    """For the templates, whose extension fills in the values itself."""
+    return catalogue(reader().language).gettext(text)
+
+
+def ngettext(one: str, many: str, number: int) -> str:
+    return catalogue(reader().language).ngettext(one, many, number)

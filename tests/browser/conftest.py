@@ -1,0 +1,52 @@
+"""One real browser and one real server for all browser tests, on a database file of their own."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import async_playwright
+from sqlalchemy.engine import Connection
+
+from browser.browsing import Browsing, serving
+from browser.scenes import play
+from placet.store import schema
+from placet.store.engine import Store
+from placet.store.house import House
+
+SECRET = "a secret of tests, of more than thirty-two characters"
+
+
+class RunningClock:
+    """The real time: what a browser shows runs by it."""
+
+    @property
+    def time(self) -> datetime:
+        return datetime.now(UTC)
+
+    def now(self, conn: Connection) -> datetime:
+        return self.time
+
+
+def chromium() -> str | None:
+    """The browser of the system, or None for the one that playwright brings."""
+    named = os.environ.get("PLACET_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    return named or None
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browsing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browsing]:
+    """The browser, the server, and the organisation behind it."""
+    file: Path = tmp_path_factory.mktemp("browser") / "placet.db"
+    schema.upgrade(f"sqlite:///{file}")
+    clock = RunningClock()
+    store = Store(f"sqlite:///{file}", House("http://127.0.0.1", SECRET), clock)
+    async with serving(store, clock) as (office, address), async_playwright() as playwright:
+        # The sandbox of the browser needs rights that containers seldom have; all it opens is our own server.
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield Browsing(browser, office, address, await play(office))
+        await browser.close()
+    store.close()

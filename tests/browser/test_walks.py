@@ -1,0 +1,130 @@
+"""Whole walks through the pages, as people take them: by mouse, by keyboard alone, and without scripts."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from api.office import COUNTER, FORM, review
+from browser.browsing import Browsing
+from placet.domain.collection import DocumentRequest
+from placet.domain.people import Role
+from placet.domain.task import APPROVE, REFUSE
+from placet.store import sessions
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WORD = "three calm words"
+
+
+async def asked(browsing: Browsing, **more: Any) -> str:
+    """A new task with a form, for the buyers."""
+    spec = {"outcomes": (APPROVE, COUNTER, REFUSE), "form": FORM, "form_on": ("counter",), **more}
+    return await browsing.office.task(review(to=(Role(name="buyer"),), **spec))
+
+
+async def test_signing_in_answering_and_keeping_the_receipt(browsing: Browsing) -> None:
+    task = await asked(browsing)
+    stored = await browsing.office.control.accounts._passwords.hashed(WORD)
+    await browsing.office.store.write(lambda tx: sessions.set_password(tx, "bea", "bea", stored))
+    async with browsing.page(None, f"/tasks/{task}") as page:
+        await page.get_by_label("Name or e-mail address").fill("bea")
+        await page.get_by_label("Password").fill("wrong word here")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("alert")).to_contain_text("do not match")
+        await page.get_by_label("Password").fill(WORD)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page).to_have_url(re.compile(f"/tasks/{re.escape(task)}$"))
+        await page.get_by_label("Ask for other terms").check()
+        await page.get_by_label("Percent").fill("a lot")
+        await page.get_by_role("button", name="Send my answer").click()
+        await expect(page.get_by_role("alert")).to_be_focused()
+        await page.get_by_role("link", name="Write a number like 12.5.").click()
+        await expect(page.get_by_label("Percent")).to_be_focused()
+        await page.get_by_label("Percent").fill("12,5")
+        await page.get_by_label("Months").fill("24")
+        await page.get_by_role("button", name="Send my answer").click()
+        await expect(page.get_by_text("Thank you, your answer counts")).to_be_visible()
+        await expect(page.locator("code").first).to_have_text(re.compile("^[0-9a-f]{64}$"))
+
+
+async def tab_to(page: Page, name: str) -> None:
+    """Press Tab until something with this name has the focus."""
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        told = await focused.evaluate(
+            "e => (e.labels && e.labels[0] ? e.labels[0].innerText : e.getAttribute('aria-label') || e.innerText || '')"
+        )
+        if name in told:
+            box = await focused.bounding_box()
+            assert box is not None, f"{name} has the focus and is not to be seen"
+            return
+    raise AssertionError(f"no way to {name} by keyboard")
+
+
+async def test_a_task_is_answered_by_keyboard_alone(browsing: Browsing) -> None:
+    task = await asked(browsing)
+    async with browsing.page("ben", "/") as page:
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("main")).to_be_focused()
+        await page.goto(f"/tasks/{task}")
+        await tab_to(page, "Approve")
+        await page.keyboard.press("Space")
+        await page.keyboard.press("ArrowDown")
+        await expect(page.get_by_label("Ask for other terms")).to_be_checked()
+        await tab_to(page, "Percent")
+        await page.keyboard.type("10")
+        await tab_to(page, "Months")
+        await page.keyboard.type("12")
+        await tab_to(page, "Send my answer")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("Thank you, your answer counts")).to_be_visible()
+
+
+async def test_without_scripts_one_answers_sends_documents_and_steers(browsing: Browsing) -> None:
+    wanted = (DocumentRequest(name="deed", title="The deed"),)
+    task = await asked(browsing, documents=wanted, documents_on=("approve",))
+    async with browsing.page("ben", f"/tasks/{task}", script=False) as page:
+        await page.get_by_label("Approve").check()
+        await page.get_by_role("button", name="Send my answer").click()
+        await expect(page.get_by_role("alert")).to_contain_text("Still missing: deed.")
+        await page.get_by_label("The deed").set_input_files(
+            {"name": "d.txt", "mimeType": "text/plain", "buffer": b"Deed"}
+        )
+        await page.get_by_role("button", name="Send The deed").click()
+        await expect(page.locator("#documents")).to_contain_text("d.txt")
+        await page.get_by_label("Approve").check()
+        await page.get_by_role("button", name="Send my answer").click()
+        await expect(page.get_by_text("Thank you, your answer counts")).to_be_visible()
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    case = task.partition(".")[0]
+    async with browsing.page("cora", f"/cases/{case}", script=False) as page:
+        await page.get_by_text("Pause", exact=True).click()
+        await page.get_by_label("Why").first.fill("Wait")
+        await page.get_by_role("button", name="Pause the case").click()
+        await expect(page.get_by_text("The case is paused.")).to_be_visible()
+
+
+async def test_without_scripts_somebody_outside_answers_by_their_link(browsing: Browsing) -> None:
+    async with browsing.page(None, browsing.scene.link, script=False) as page:
+        await page.get_by_label("Approve").check()
+        await page.get_by_label("Percent").fill("5")
+        await page.get_by_label("Months").fill("6")
+        await page.get_by_role("button", name="Send my answer").click()
+        await expect(page.get_by_text("Thank you, your answer counts")).to_be_visible()
+
+
+async def test_several_tasks_are_answered_from_the_inbox(browsing: Browsing) -> None:
+    first, second = await browsing.office.task(), await browsing.office.task()
+    async with browsing.page("ben", "/?show=tasks") as page:
+        for task in (first, second):
+            await page.locator(f'input[name=task][value="{task}"]').check()
+        await page.get_by_text("Answer several tasks at once").click()
+        await page.get_by_label("Approve").check()
+        await page.get_by_role("button", name="Answer the chosen tasks").click()
+        await expect(page.get_by_text("2 of 2 counted.")).to_be_visible()

@@ -1,0 +1,139 @@
+"""The page of a case and the list of cases."""
+
+from datetime import timedelta
+
+import pytest
+
+from api import chamber
+from api.office import HASH, Office, review
+from placet.store import tables as t
+from web.desk import desk
+
+
+async def case_of(office: Office) -> tuple[str, str]:
+    task = await office.task()
+    return task.partition(".")[0], task
+
+
+async def test_the_page_tells_what_it_waits_for_and_what_happened(office: Office) -> None:
+    case, task = await case_of(office)
+    await office.answer("ben", task, "refuse", comment="Too dear <b>")
+    await office.ask(case, review("second", title="Second look"))
+    page = await (await desk(office, "cora")).get(f"/cases/{case}")
+    for text in (
+        "<bdi>Order of Pens</bdi>",
+        "Waiting for somebody with the role buyer in deals: Second look.",
+        "Rita opened the case",
+        "Ben answered “Review the order”: refuse",
+        "“Too dear &lt;b&gt;”",
+        "“Review the order” is decided: refuse",
+        'class="course-picture"',
+        f'href="/tasks/{case}.second.1"',
+    ):
+        assert text in page.text, text
+    assert f'data-about="{case}"' in page.text
+
+
+async def test_only_what_one_may_do_is_offered(office: Office) -> None:
+    case, _ = await case_of(office)
+    for person, offered in (("cora", True), ("root", True), ("rita", False), ("ben", False), ("kofi", False)):
+        page = await (await desk(office, person)).get(f"/cases/{case}")
+        assert ("Pause the case" in page.text, "Cancel the case" in page.text) == (offered, offered), person
+
+
+async def test_pausing_resuming_and_cancelling_with_a_reason(office: Office) -> None:
+    case, _ = await case_of(office)
+    cora = await desk(office, "cora")
+    paused = await cora.follow(await cora.post(f"/cases/{case}/pause", {"reason": "Wait <i>"}))
+    for text in ("The case is paused.", "“Wait &lt;i&gt;”", "Resume the case"):
+        assert text in paused.text, text
+    assert "Pause the case" not in paused.text
+    again = await cora.post(f"/cases/{case}/pause", {"reason": "x" * 2001})
+    assert (again.status_code, "at most 2000" in again.text) == (422, True)
+    resumed = await cora.follow(await cora.post(f"/cases/{case}/resume"))
+    assert "The case goes on." in resumed.text
+    await cora.follow(await cora.post(f"/cases/{case}/cancel", {"reason": "No more"}))
+    rita = await (await desk(office, "rita")).post(f"/cases/{case}/cancel")
+    assert (rita.status_code, "Only coordinators of deals" in rita.text) == (403, True)
+
+
+async def test_a_vote_is_shown_with_its_quorum(office: Office) -> None:
+    await chamber.sit(office)
+    proposal = (await chamber.propose(office))["id"]
+    await chamber.vote(office, proposal, "approve", "deny")
+    page = await (await desk(office, "v5")).get(f"/cases/{proposal}")
+    assert 'aria-label="2 of 10 have voted; 5 are needed for quorum"' in page.text
+    assert 'aria-label="1 for, 1 against"' in page.text
+    assert f'href="/voter/proposals/{proposal}"' in page.text
+    assert (
+        f'href="/voter/proposals/{proposal}"' not in (await (await desk(office, "v0")).get(f"/cases/{proposal}")).text
+    )
+    # What the story of the workflow names next lies ahead.
+    assert page.text.index("waits for votes") < page.text.index(">ahead<")
+    assert "<bdi>Begin the work</bdi>" in page.text
+
+
+async def test_related_cases_lead_to_each_other_for_those_who_see_both(office: Office) -> None:
+    await chamber.sit(office)
+    target = (await chamber.propose(office))["id"]
+    deletion = (await chamber.delete(office, target))["id"]
+    kofi = await desk(office, "kofi")
+    assert f'href="/cases/{deletion}"' in (await kofi.get(f"/cases/{target}")).text
+    assert f'href="/cases/{target}"' in (await kofi.get(f"/cases/{deletion}")).text
+
+
+async def test_documents_of_a_case_are_handed_out_as_files(office: Office) -> None:
+    row = {"hash": HASH, "media_type": "text/html", "size": 8, "content": b"<script>"}
+    await office.store.write(lambda tx: tx.conn.execute(t.document.insert().values(**row, created_at=tx.now)))
+    task = await office.task(review(shows={"sheet": HASH}))
+    case = task.partition(".")[0]
+    ben = await desk(office, "ben")
+    assert f"/cases/{case}/documents/{HASH}" in (await ben.get(f"/tasks/{task}")).text
+    answer = await ben.get(f"/cases/{case}/documents/{HASH}")
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+async def test_a_coordinator_adds_a_document(office: Office) -> None:
+    case, _ = await case_of(office)
+    cora = await desk(office, "cora")
+    sent = await cora.post(f"/cases/{case}/documents", {"name": "deed"}, files={"file": ("deed.txt", b"A deed.")})
+    page = await cora.follow(sent)
+    assert "deed.txt" in page.text and "Cora sent a document" in page.text
+    bad = await cora.post(f"/cases/{case}/documents", {"name": "Bad Name"}, files={"file": ("a.txt", b"x")})
+    assert bad.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Ink", "Pens", "Paper"]),
+        ("q=pe", ["Pens", "Paper"]),
+        ("q=%25", []),
+        ("state=open", ["Ink", "Pens", "Paper"]),
+        ("state=closed", []),
+        ("kind=order&scope=labs", ["Ink"]),
+        ("kind=other", []),
+    ],
+)
+async def test_the_list_is_searched_and_narrowed_down(office: Office, query: str, found: list[str]) -> None:
+    for name, scope in (("Ink", "labs"), ("Pens", "deals"), ("Paper", "deals")):
+        await office.start(name=name, scope=scope)
+    page = await (await desk(office, "kofi")).get(f"/cases?{query}")
+    assert page.status_code == 200
+    assert [name for name in ("Ink", "Pens", "Paper") if f"Order of {name}<" in page.text] == found
+    assert ("No cases" in page.text) is (not found)
+
+
+async def test_a_long_list_and_a_long_course_go_on_on_further_pages(office: Office) -> None:
+    ids = []
+    for number in range(27):
+        ids.append(await office.start(name=f"Order {number}"))
+        office.clock.move(timedelta(seconds=1))
+    kofi = await desk(office, "kofi")
+    first = await kofi.get("/cases?kind=order")
+    more = first.text.split('class="button" href="?')[1].split('"')[0].replace("&amp;", "&")
+    assert more.startswith("kind=order&cursor=")
+    second = await kofi.get(f"/cases?{more}")
+    assert [case for case in ids if f"/cases/{case}" in second.text] == ids[:2]
+    assert (await kofi.get("/cases?cursor=odd")).status_code == 422
