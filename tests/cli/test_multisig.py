@@ -79,7 +79,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_a_payment_is_listed_shown_and_approved_with_a_key_that_stays_here(desk: Desk) -> None:
-    assert "Pay the baker  0 of 2" in desk.run("tara", "multisig", "list").output
+    assert "Pay the baker  A deal  0 of 2" in desk.run("tara", "multisig", "list").output
     shown = desk.run("tara", "multisig", "show", PAY).output
     assert "500 of the chain's own currency (smallest unit)\nfrom 0xaaaa" in shown
     assert f"Intent {INTENT.hash}" in shown

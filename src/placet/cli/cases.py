@@ -71,13 +71,21 @@ def list_cases(
 @click.option("--events", is_flag=True, help="Print the timeline from the audit log as well.")
 @click.pass_obj
 def show(door: Door, case_id: str, events: bool) -> None:
-    """Show one case: whom it waits for, its tasks and its steps."""
+    """Show one case: whom it waits for, what people decide, the cases it started, its steps and how it ended."""
     found = door.call("GET", f"/api/v1/cases/{case_id}")
     lines = [f"{found['title']} ({found['kind']}, {found['scope']}): {found['state']}", found["waiting_for"] or ""]
     tasks = [("id", "TASK"), ("title", "TITLE"), ("state", "STATE"), ("due_at", "DUE")]
-    lines += ["", table(found["tasks"], tasks, "No tasks yet.")]
+    decisions = [("id", "DECISION"), ("form", "FORM"), *tasks[1:]]
+    if found["tasks"] or not found["decisions"]:
+        lines += ["", table(found["tasks"], tasks, "No tasks yet.")]
+    if found["decisions"]:
+        lines += ["", table(found["decisions"], decisions, "")]
+    if found["children"]:
+        lines += ["", table(found["children"], [("id", "STARTED"), ("title", "TITLE"), ("state", "STATE")], "")]
     steps = [("name", "STEP"), ("ordinal", "NO"), ("state", "STATE"), ("attempts", "TRIES"), ("error", "ERROR")]
     lines += ["", table(found["steps"], steps, "No steps yet.")]
+    if found["outcome"]:
+        lines += ["", "Outcome:", json.dumps(found["outcome"], indent=2, ensure_ascii=False)]
     if events:
         log = door.call("GET", f"/api/v1/cases/{case_id}/events", limit=200)
         found["events"] = log["items"]

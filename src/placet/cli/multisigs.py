@@ -45,8 +45,11 @@ def multisig() -> None:
 def list_multisigs(door: Door, limit: int, cursor: str | None) -> None:
     """List what waits for your approval, most urgent first."""
     found = door.call("GET", "/api/v1/multisigs", limit=limit, cursor=cursor)
-    rows = [one | {"so_far": f"{one['approvals']} of {one['threshold']}"} for one in found["items"]]
-    columns = [("id", "MULTISIG"), ("title", "TITLE"), ("so_far", "APPROVED"), ("due_at", "DUE")]
+    rows = [
+        one | {"of": one["case"]["title"], "so_far": f"{one['approvals']} of {one['threshold']}"}
+        for one in found["items"]
+    ]
+    columns = [("id", "MULTISIG"), ("title", "TITLE"), ("of", "CASE"), ("so_far", "APPROVED"), ("due_at", "DUE")]
     shown = table(rows, columns, "No payment waits for your approval.")
     if found["next_cursor"]:
         shown += f"\nMore: --cursor {found['next_cursor']}"
