@@ -85,5 +85,6 @@ clean: ## Remove the environment and caches
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --ignore-scripts --no-audit --no-fund
+	rm -f $(BIN)/anvil
 	cp node_modules/@foundry-rs/anvil-*/bin/anvil $(BIN)/anvil
 	touch $@

@@ -81,7 +81,7 @@ async def play_transfer(stage: Stage, transfer: Transfer, rpc: str) -> None:
     path = f"/voter/governance-proposals/{transfer.proposal}"
 
     async def open_to_votes() -> bool:
-        return bool((await stage.call("ada", "GET", path))["ballot"])
+        return bool((await stage.call("ada", "GET", path))["subject_hash"])
 
     await stage.wait_for("the vote of the governance proposal", open_to_votes)
     stage.say(f"\nThe discussion is over; the vote on the roof ({transfer.proposal})")
