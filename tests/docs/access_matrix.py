@@ -16,8 +16,10 @@ from api import (  # noqa: E402
     test_multisig_access,
     test_voting_access,
 )
+from web import test_access as pages  # noqa: E402
+from web import test_access_voting as more_pages  # noqa: E402
 
-Row = Mapping[str, int]
+Row = Mapping[str, int | str]
 
 
 def started(rows: Mapping[str, Row]) -> dict[tuple[str, str], Row]:
@@ -32,13 +34,16 @@ TABLES: dict[str, tuple[str, Mapping[tuple[str, str], Row]]] = {
     "Credentials": ("tests/api/test_credentials_access.py", test_credentials_access.ACCESS),
     "Starting: credentials": ("tests/api/test_credentials_access.py", started(test_credentials_access.STARTS)),
     "Starting: the cooperative": ("tests/api/test_cooperative_access.py", started(test_cooperative_access.STARTS)),
+    "Pages": ("tests/web/test_access.py", pages.ACCESS),
+    "Pages of voting and administration": ("tests/web/test_access_voting.py", more_pages.ACCESS),
 }
 HEAD = """# Who may use which address
 
-Written by `make docs` from the tables that the tests check. The tests call every address of the API as every kind of
-caller, and compare the status; an address without a row fails, and so does a row without an address.
+Written by `make docs` from the tables that the tests check. The tests call every address, of the API and of
+the pages, as every kind of caller, and compare the status; an address without a row fails, and so does a row without an
+address. A page sends whoever is not signed in to do so (303), and leads on when something is `done`.
 
-| Addresses | Kinds of caller | Cells checked | Allowed (2xx, 3xx) | Not signed in (401) | Not allowed (403) | Hidden (404) | Other | Leaks |
+| Addresses | Kinds of caller | Cells checked | Allowed | Not signed in (401, pages 303) | Not allowed (403) | Hidden (404) | Other | Leaks |
 |--:|--:|--:|--:|--:|--:|--:|--:|--:|
 | {addresses} | {callers} | {cells} | {allowed} | {unknown} | {forbidden} | {hidden} | {other} | 0 |
 
@@ -49,15 +54,22 @@ rule in plain Python by `tests/store/test_sight.py`.
 """  # noqa: E501
 
 
-def kind_of(status: int) -> str:
-    names = {401: "unknown", 403: "forbidden", 404: "hidden"}
-    return "allowed" if status < 400 else names.get(status, "other")
+def kind_of(title: str, status: int | str) -> str:
+    names: dict[int | str, str] = {"done": "allowed", 401: "unknown", 403: "forbidden", 404: "hidden"}
+    if title.startswith("Pages"):
+        names[303] = "unknown"
+    return names.get(status) or ("allowed" if isinstance(status, int) and status < 400 else "other")
 
 
 def page() -> str:
-    cells = [status for _, rows in TABLES.values() for row in rows.values() for status in row.values()]
+    cells = [
+        kind_of(title, status)
+        for title, (_, rows) in TABLES.items()
+        for row in rows.values()
+        for status in row.values()
+    ]
     kinds = Counter(dict.fromkeys(("allowed", "unknown", "forbidden", "hidden", "other"), 0))
-    kinds.update(map(kind_of, cells))
+    kinds.update(cells)
     callers = {caller for _, rows in TABLES.values() for row in rows.values() for caller in row}
     addresses = {
         (method, path.partition("?")[0]) for _, rows in TABLES.values() for method, path in rows if method != "start"
