@@ -15,6 +15,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
   const button = form.querySelector("[data-ask]"), told = form.querySelector("[data-told]");
   const { passkey: purpose, field, unknown, failed, known } = form.dataset;
   const say = (text) => { told.textContent = text; told.hidden = false; };
+  form.querySelector("[data-needs]").hidden = true;
   if (!able) { say(unknown); continue; }
   button.hidden = false;
   button.addEventListener("click", async () => {
