@@ -25,6 +25,7 @@ from placet.control.links import Links
 from placet.control.messages import Messages
 from placet.control.multisigs import Multisigs
 from placet.control.overview import Overview
+from placet.control.passkeys import Passkeys
 from placet.control.people import People
 from placet.control.policies import Policies
 from placet.control.polls import Polls
@@ -69,6 +70,7 @@ class Control:
         self.directory = Directory(self.door)
         self.tokens = Tokens(self.door)
         self.accounts = Accounts(self.door, session or SessionRules())
+        self.passkeys = Passkeys(self.door)
         self.sessions = Sessions(self.door, session or SessionRules())
         self.policies = Policies(self.door, catalogue, policies)
         starters = [role for entry in catalogue for role in entry.starters]

@@ -19,7 +19,7 @@ routes = router()
 
 @routes.get("/account")
 async def show(request: Request, visitor: Visitor) -> Response:
-    return await _page(request, visitor)
+    return await shown(request, visitor)
 
 
 @routes.post("/account/preferences")
@@ -30,7 +30,7 @@ async def prefer(request: Request, visitor: Visitor) -> Response:
     wrong = (language and language not in languages()) or (zone and zone not in available_timezones())
     if wrong:
         problem = Problem("invalid-request", _("Choose a language and a time zone of the lists."))
-        return await _page(request, visitor, {"preferences": problem})
+        return await shown(request, visitor, {"preferences": problem})
     await control_of(request).accounts.prefer(visitor.person, language, zone)
     answer = see_other("/account", _("Saved."))
     if language:
@@ -47,7 +47,7 @@ async def change_password(request: Request, visitor: Visitor) -> Response:
             raise Problem("weak-password", _("The two passwords differ."))
         await control_of(request).accounts.change_password(visitor, sent.get("old", ""), sent.get("new", ""))
     except Problem as problem:
-        return await _page(request, visitor, {"password": problem})
+        return await shown(request, visitor, {"password": problem})
     return see_other("/account", _("The password is changed; everywhere else you are signed out."))
 
 
@@ -75,9 +75,9 @@ async def make_token(request: Request, visitor: Visitor) -> Response:
     try:
         given = NewToken(label=sent.get("label", "").strip() or "api")
     except ValidationError as error:
-        return await _page(request, visitor, {"tokens": invalid(error)})
+        return await shown(request, visitor, {"tokens": invalid(error)})
     token = await control_of(request).tokens.make(visitor.person, given)
-    return await _page(request, visitor, token=token)
+    return await shown(request, visitor, token=token)
 
 
 @routes.post("/account/tokens/{token_id}/revoke")
@@ -86,9 +86,10 @@ async def revoke_token(request: Request, visitor: Visitor, token_id: str) -> Res
     return see_other("/account#tokens", _("The token no longer works."))
 
 
-async def _page(
+async def shown(
     request: Request, visitor: Visitor, problems: Mapping[str, Problem] | None = None, **more: Any
 ) -> Response:
+    """The page, with what is wrong at its place."""
     control = control_of(request)
     # A wrong password while one is signed in must not look as if one were not.
     status = next((STATUS[one.kind] for one in (problems or {}).values()), 200)
@@ -97,6 +98,7 @@ async def _page(
         "account/account.html",
         403 if status == 401 else status,
         sessions=await control.sessions.mine(visitor),
+        passkeys=await control.passkeys.mine(visitor.person),
         tokens=(await control.tokens.listed(visitor.person, visitor.person.id)).items,
         problems=dict(problems or {}),
         zones=sorted(available_timezones()),

@@ -11,6 +11,7 @@ from placet.web import (
     inbox,
     links,
     live,
+    passkeys,
     persons,
     proposing,
     provider,
@@ -22,7 +23,7 @@ from placet.web import (
 from placet.web.assets import Assets
 
 AREAS = (
-    *(signin, provider, account, inbox, task, cases, case, live, links, uploads),
+    *(signin, provider, passkeys, account, inbox, task, cases, case, live, links, uploads),
     *(voting, proposing, catalogue, persons, administration),
 )
 
