@@ -19,9 +19,12 @@ from placet.domain.people import Person
 from placet.store import passkeys, people, sessions
 from placet.store import tables as t
 from placet.store.engine import Store
-from samples.device import Device
+from samples.device import Device, text
 
 SITE = Site("placet", "http://placet")
+CLIENT = text(b'{"challenge": "AAAA"}')
+NUL = json.dumps({"id": "AA\x00A", "response": {"clientDataJSON": CLIENT}})
+CROSS = json.dumps({"id": "AAAA", "response": {"clientDataJSON": text(b'{"challenge": "AAAA", "crossOrigin": true}')}})
 
 
 @pytest.fixture
@@ -184,7 +187,18 @@ async def test_another_domain_another_key_and_another_person_prove_nothing(contr
 
 @pytest.mark.parametrize(
     "sent",
-    ["", "x", "null", "[]", "{}", '{"response": 1}', '{"id": 1, "response": {"clientDataJSON": "e30"}}', "[" * 9000],
+    [
+        "",
+        "x",
+        "null",
+        "[]",
+        "{}",
+        '{"response": 1}',
+        '{"id": 1, "response": {"clientDataJSON": "e30"}}',
+        NUL,
+        CROSS,
+        "[" * 9000,
+    ],
 )
 async def test_what_no_browser_sends_is_refused_and_kept_in_the_log(control: Control, sent: str) -> None:
     assert await refused(control.passkeys.sign_in(SITE, sent, "x")) == "wrong-passkey"

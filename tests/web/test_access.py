@@ -77,6 +77,9 @@ ACCESS: dict[tuple[str, str], dict[str, int | str]] = {
     ("GET", "/cases"): signed_in(),
     ("GET", "/cases/{case_id}"): SEEN,
     ("GET", "/cases/{case_id}/documents/{content_hash}"): SEEN,
+    ("GET", "/cases/{case_id}/documents/{content_hash}/preview"): SEEN,
+    # The document of this office is no picture.
+    ("GET", "/cases/{case_id}/documents/{content_hash}/picture"): signed_in(404),
     ("POST", "/cases/{case_id}/pause"): MANAGED,
     ("POST", "/cases/{case_id}/resume"): MANAGED,
     ("POST", "/cases/{case_id}/cancel"): MANAGED,

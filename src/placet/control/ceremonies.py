@@ -159,7 +159,8 @@ def read(text: str) -> Answer:
         client = json.loads(_raw(response["clientDataJSON"]))
         given = response.get("userHandle")
         found = Answer(sent["id"], client["challenge"], given, sent)
-        if client.get("crossOrigin") or not isinstance(found.credential, str) or not isinstance(found.challenge, str):
+        # Both are looked for in the database, which takes no text that is none.
+        if client.get("crossOrigin") or not _raw(found.credential) or not _raw(found.challenge):
             raise Unproved
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Unproved from error

@@ -29,6 +29,7 @@ from placet.control.passkeys import Passkeys
 from placet.control.people import People
 from placet.control.policies import Policies
 from placet.control.polls import Polls
+from placet.control.previews import Previews
 from placet.control.process import Processes
 from placet.control.resources import Resources
 from placet.control.sessions import Sessions
@@ -105,6 +106,7 @@ class Control:
         self.multisigs = Multisigs(self.door)
         self.wallets = Wallets(self.door)
         self.documents = Documents(self.door, blobs or StoredBlobs(store), most_bytes)
+        self.previews = Previews(self.documents)
         self.links = Links(self.door, self.tasks, self.documents)
         self.messages = Messages(self.door)
         self.events = Events(self.door)

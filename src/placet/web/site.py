@@ -13,6 +13,7 @@ from placet.web import (
     live,
     passkeys,
     persons,
+    previews,
     proposing,
     provider,
     signin,
@@ -23,7 +24,7 @@ from placet.web import (
 from placet.web.assets import Assets
 
 AREAS = (
-    *(signin, provider, passkeys, account, inbox, task, cases, case, live, links, uploads),
+    *(signin, provider, passkeys, account, inbox, task, cases, case, previews, live, links, uploads),
     *(voting, proposing, catalogue, persons, administration),
 )
 
