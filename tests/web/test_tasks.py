@@ -54,8 +54,8 @@ async def test_a_form_sent_twice_counts_once_and_is_answered_alike(office: Offic
     [
         ({"outcome": ""}, 422, 'href="#outcome"'),
         ({"outcome": "refuse"}, 422, 'href="#comment"'),
-        ({"outcome": "counter", "percent": "much"}, 422, 'href="#percent">Write a number like 12.5.'),
-        ({"outcome": "counter", "percent": "200"}, 422, 'href="#percent">This must be at most 100.'),
+        ({"outcome": "counter", "percent": "much"}, 422, 'href="#percent">Percent: Write a number like 12.5.'),
+        ({"outcome": "counter", "percent": "200"}, 422, 'href="#percent">Percent: This must be at most 100.'),
         ({"outcome": "approve", "subject_hash": "0" * 64}, 409, "has changed since"),
         ({"outcome": "approve", "comment": "x" * 8001}, 422, "at most 8000"),
     ],
@@ -148,7 +148,7 @@ async def test_the_inbox_shows_the_votes_one_has_not_cast(office: Office) -> Non
     await chamber.sit(office)
     proposal = (await chamber.propose(office))["id"]
     voter, other = await desk(office, "v0"), await desk(office, "lars")
-    link = f'href="/voter/{proposal}"'
+    link = f'href="/voter/proposals/{proposal}"'
     assert link in (await voter.get("/?show=votes")).text
     assert link not in (await voter.get("/?show=tasks")).text
     for stranger in (other, await desk(office, "prue"), await desk(office, "root")):

@@ -8,6 +8,7 @@ from placet.web import (
     case,
     cases,
     catalogue,
+    council,
     inbox,
     links,
     live,
@@ -22,7 +23,7 @@ from placet.web import (
 from placet.web.assets import Assets
 
 AREAS = (
-    *(signin, provider, account, inbox, task, cases, case, live, links, uploads),
+    *(signin, provider, account, inbox, task, council, cases, case, live, links, uploads),
     *(voting, proposing, catalogue, persons, administration),
 )
 
