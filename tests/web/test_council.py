@@ -13,6 +13,7 @@ from api.office import Office
 from placet.domain.payment import Token
 from placet.store import tables as t
 from web.desk import desk, key_in
+from web.test_signin import WORD, has_password
 
 CHECKED = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
@@ -92,13 +93,18 @@ async def test_money_takes_fresh_confirmation_and_the_form_is_carried_along(offi
     await council.sit(office)
     multisig = await council.put(office)
     tara = await desk(office, "tara")
-    stale = t.session.update().values(confirmed_at=office.clock.time - timedelta(days=1))
-    await office.store.write(lambda tx: tx.conn.execute(stale).rowcount)
-    asked = await tara.post(f"/multisigs/{multisig}/approve", {"intent_hash": council.INTENT.hash, "comment": "Bread"})
+    await has_password(office, "tara")
+    office.clock.move(timedelta(minutes=11))
+    form = {"intent_hash": council.INTENT.hash, "comment": "Bread", "key": "k" * 32}
+    asked = await tara.post(f"/multisigs/{multisig}/approve", form)
     assert asked.status_code == 200 and "Confirm that it is you" in asked.text
     assert council.INTENT.hash in asked.text and "Bread" in asked.text and await acts(office) == []
+    done = await tara.post(f"/multisigs/{multisig}/approve", form | {"confirmation": WORD})
+    assert done.status_code == 303 and await acts(office) == [("tara", "approve")]
     # A refusal pays nothing, so it asks for nothing.
-    assert (await tara.post(f"/multisigs/{multisig}/refuse", {"why": "No"})).status_code == 303
+    office.clock.move(timedelta(minutes=11))
+    refused = await (await desk(office, "theo")).post(f"/multisigs/{multisig}/refuse", {"why": "No"})
+    assert refused.status_code == 303
 
 
 async def test_refusing_takes_a_reason_and_stands(office: Office) -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from placet.web.words import _, reader
 
 PREFIX = "data."
 TAKEN = ("outcome", "comment", "subject_hash", "key", "confirmation")
-MORE, LESS = "_more", "_less"
+MORE, LESS, CHOOSE = "_more", "_less", "_choose"
 MOST_ROWS = 100
 WRONG = {
     "integer": "Write a whole number.",
@@ -23,6 +23,7 @@ WRONG = {
     "decimal": "Write a number like 12.5.",
     "json": "Write valid JSON.",
     "moment": "Choose a date and a time.",
+    "pairs": "Write each line as a name, = and a value.",
 }
 KINDS = {"string": "text", "integer": "integer", "number": "number", "decimal": "decimal", "boolean": "boolean"}
 DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
@@ -31,7 +32,8 @@ FORMATS = {"date": "date", "date-time": "moment", "email": "email", "uri": "url"
 
 @dataclass(frozen=True)
 class Field:
-    """One input, a `group` with parts, or a `list` of items; the other kinds are text, long, lines, integer, number,
+    """One input, a `group` with parts, a `list` of items, or `variants`: groups of which one is chosen, each named by
+    its value of `tag`. The other kinds are text, long, lines, pairs (a name and a value on each line), integer, number,
     decimal, boolean, choice, date, moment, email, url and json."""
 
     name: str
@@ -46,6 +48,7 @@ class Field:
     default: str = ""
     parts: tuple["Field", ...] = ()
     item: "Field | None" = None
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,8 @@ def read(sent: Mapping[str, str], wanted: Sequence[Field], top: str = "/data") -
 
 
 def rearranged(sent: Mapping[str, str]) -> bool:
-    """Whether a list of the form is to get another row, or to lose one; then nothing is to be read of it yet."""
-    return MORE in sent or LESS in sent
+    """Whether a list is to get another row or to lose one, or a variant was chosen; then nothing is to be read yet."""
+    return MORE in sent or LESS in sent or CHOOSE in sent
 
 
 def tidied(sent: Mapping[str, str], wanted: Sequence[Field]) -> dict[str, str]:
@@ -115,6 +118,9 @@ def places(shown: Iterable[Input]) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in shown:
         found[one.path] = one.id
+        if one.field.kind == "variants":
+            # A fault is named with the chosen variant in its place, or without.
+            found |= {part.path.replace(f"{one.path}.{one.value}.", f"{one.path}.", 1): part.id for part in one.parts}
         found |= places((*one.parts, *one.rows))
     return found
 
@@ -124,7 +130,10 @@ def labels(shown: Iterable[Input]) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in shown:
         found[one.path] = _(one.field.label)
-        found |= {path: label for path, label in labels(one.parts).items()}
+        found |= labels(one.parts)
+        if one.field.kind == "variants":
+            inner = f"{one.path}.{one.value}."
+            found |= {path.replace(inner, f"{one.path}.", 1): label for path, label in labels(one.parts).items()}
         for number, row in enumerate(one.rows, start=1):
             entry = _("%(list)s, entry %(number)s", list=_(one.field.label), number=number)
             found |= {path: f"{entry}: {label}" for path, label in labels(row.parts).items()} | {row.path: entry}
@@ -158,6 +167,18 @@ def _input(
 ) -> Input:
     must = must and one.required
     error = errors.get(path)
+    if one.kind == "variants":
+        chosen = (sent or {}).get(f"{name}.{one.tag}", "")
+        variant = next((part for part in one.parts if part.name == chosen), None)
+        wrong = errors.get(path) or errors.get(f"{path}.{one.tag}")
+        if variant is None:
+            return Input(one, name, path, error=wrong, must=must)
+        short = {key.replace(f"{path}.", f"{path}.{chosen}.", 1): text for key, text in errors.items()}
+        inner = tuple(
+            _input(part, f"{name}.{part.name}", f"{path}.{chosen}.{part.name}", sent, {**short, **errors}, must)
+            for part in variant.parts
+        )
+        return Input(one, name, path, value=chosen, error=wrong, parts=inner, must=must)
     if one.kind == "group":
         parts = tuple(
             _input(part, f"{name}.{part.name}", f"{path}.{part.name}", sent, errors, must) for part in one.parts
@@ -209,6 +230,8 @@ def _rows(name: str, sent: Mapping[str, str]) -> int:
 
 
 def _read(one: Field, name: str, pointer: str, sent: Mapping[str, str], faults: list[Fault]) -> Any:
+    if one.kind == "variants":
+        return _read_variant(one, name, pointer, sent, faults)
     if one.kind == "group":
         data: dict[str, Any] = {}
         for part in one.parts:
@@ -227,6 +250,20 @@ def _read(one: Field, name: str, pointer: str, sent: Mapping[str, str], faults: 
     except (ValueError, RecursionError, OverflowError):
         faults.append(Fault(pointer=pointer, detail=WRONG[one.kind]))
         return None
+
+
+def _read_variant(one: Field, name: str, pointer: str, sent: Mapping[str, str], faults: list[Fault]) -> Any:
+    """The chosen one with its tag; without a choice nothing, which is a fault where one is needed."""
+    chosen = sent.get(f"{name}.{one.tag}", "")
+    variant = next((part for part in one.parts if part.name == chosen), None)
+    if variant is None:
+        if one.required:
+            faults.append(Fault(pointer=pointer, detail="Choose one of these."))
+        return None
+    data: dict[str, Any] = {one.tag: chosen}
+    for part in variant.parts:
+        _put(data, part.name, _read(part, f"{name}.{part.name}", f"{pointer}/{chosen}/{part.name}", sent, faults))
+    return data
 
 
 def _read_rows(
@@ -251,6 +288,8 @@ def _value(one: Field, text: str) -> Any:
             return _decimal(text)
         case "json":
             return json.loads(text)
+        case "pairs":
+            return dict(_pair(line) for line in text.splitlines() if line.strip())
         case "lines":
             return [line.strip() for line in text.splitlines() if line.strip()]
         case "moment":
@@ -260,6 +299,17 @@ def _value(one: Field, text: str) -> Any:
         case "long":
             return text.replace("\r\n", "\n")
     return text
+
+
+def _pair(line: str) -> tuple[str, Any]:
+    """A name and its value: a number, yes or no, or a text, as JSON writes them; anything else is a text."""
+    name, equals, written = (part.strip() for part in line.partition("="))
+    if not name or not equals or not written:
+        raise ValueError("no pair")
+    try:
+        return name, json.loads(written)
+    except ValueError:
+        return name, written
 
 
 def _decimal(text: str) -> str:
@@ -303,6 +353,10 @@ def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], requir
         kind = "choice"
     elif kind == "text":
         kind = FORMATS.get(part.get("format", ""), "long" if (part.get("maxLength") or 0) > 300 else "text")
+    elif "discriminator" in part:
+        kind, parts = "variants", tuple(_variants(schema, part))
+    elif part.get("type") == "object" and part.get("additionalProperties") is True and not part.get("properties"):
+        kind = "pairs"
     elif part.get("type") == "object" and part.get("properties"):
         kind, parts = "group", tuple(_parts(schema, part))
     elif part.get("type") == "array" and isinstance(part.get("items"), dict):
@@ -317,7 +371,7 @@ def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], requir
         kind=kind,
         required=required,
         choices=tuple(choices) if kind == "choice" else (),
-        hint=part.get("description", "") if kind not in ("group", "list") else "",
+        hint=part.get("description", "") if kind not in ("group", "list", "variants") else "",
         minimum=part.get("minimum"),
         # The largest number of all is no limit that people would ask for.
         maximum=None if part.get("maximum") == MAX_AMOUNT else part.get("maximum"),
@@ -325,12 +379,22 @@ def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], requir
         default=_written(kind, part.get("default")),
         parts=parts,
         item=item,
+        tag=str(part["discriminator"]["propertyName"]) if kind == "variants" else "",
     )
+
+
+def _variants(schema: Mapping[str, Any], part: Mapping[str, Any]) -> Iterator[Field]:
+    """A group for each value of the tag, without the tag itself."""
+    tag = part["discriminator"]["propertyName"]
+    for value, reference in part["discriminator"]["mapping"].items():
+        variant = _resolved(schema, {"$ref": reference})
+        group = _field(schema, value, {**variant, "title": value.replace("-", " ").capitalize()}, True)
+        yield replace(group, parts=tuple(one for one in group.parts if one.name != tag))
 
 
 def _written(kind: str, default: Any) -> str:
     """A default as one would write it into the input."""
-    if default is None or kind in ("group", "list"):
+    if default is None or kind in ("group", "list", "variants"):
         return ""
     if kind == "boolean":
         return "true" if default else ""
