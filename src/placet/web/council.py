@@ -129,7 +129,7 @@ async def _page(
         "council/multisig.html",
         STATUS[problem.kind] if problem else 200,
         view=view,
-        pay=money.payment(view.intent, control.currencies),
+        pay=money.price(view.intent.units, view.intent.token, control.currencies),
         names=names,
         receipt=receipt,
         withdrawn={line.actor for line in lines if line.action == "multisig.approval-withdrawn"},

@@ -1,16 +1,17 @@
-"""Forms from a JSON Schema, for pages that work without scripts: inputs, groups of them, lists with rows to fill."""
+"""Forms for pages that work without scripts: inputs, groups of them, lists with rows to fill, variants to choose."""
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from placet.control.errors import Problem
 from placet.domain.forms import Fault
-from placet.domain.proposal import MAX_AMOUNT
+from placet.web.fields import Field as Field
+from placet.web.fields import fields as fields
 from placet.web.words import _, reader
 
 PREFIX = "data."
@@ -25,30 +26,7 @@ WRONG = {
     "moment": "Choose a date and a time.",
     "pairs": "Write each line as a name, = and a value.",
 }
-KINDS = {"string": "text", "integer": "integer", "number": "number", "decimal": "decimal", "boolean": "boolean"}
 DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
-FORMATS = {"date": "date", "date-time": "moment", "email": "email", "uri": "url"}
-
-
-@dataclass(frozen=True)
-class Field:
-    """One input, a `group` with parts, a `list` of items, or `variants`: groups of which one is chosen, each named by
-    its value of `tag`. The other kinds are text, long, lines, pairs (a name and a value on each line), integer, number,
-    decimal, boolean, choice, date, moment, email, url and json."""
-
-    name: str
-    label: str
-    kind: str
-    required: bool
-    choices: tuple[str, ...] = ()
-    hint: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
-    longest: int | None = None
-    default: str = ""
-    parts: tuple["Field", ...] = ()
-    item: "Field | None" = None
-    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,11 +46,6 @@ class Input:
     @property
     def id(self) -> str:
         return self.name.replace(".", "-")
-
-
-def fields(schema: Mapping[str, Any] | None) -> list[Field]:
-    """The fields of a form, in the order of the schema."""
-    return list(_parts(schema, schema)) if schema else []
 
 
 def inputs(
@@ -191,7 +164,8 @@ def _input(
             _input(one.item, f"{name}.{row}", f"{path}.{row}", sent, errors, must=False) for row in range(count)
         )
         return Input(one, name, path, error=error, rows=rows, must=must)
-    value = one.default if sent is None else sent.get(name, "")
+    # What was not on the page yet, as a variant just chosen, has its default; but a box not ticked sends nothing either.
+    value = one.default if sent is None else sent.get(name, "" if one.kind == "boolean" else one.default)
     return Input(one, name, path, value=value, error=error, must=must)
 
 
@@ -318,86 +292,3 @@ def _decimal(text: str) -> str:
     if not DECIMAL.fullmatch(written):
         raise ValueError("no decimal number")
     return written
-
-
-def _parts(schema: Mapping[str, Any], within: Mapping[str, Any]) -> Iterator[Field]:
-    required = within.get("required", [])
-    for name, part in within.get("properties", {}).items():
-        yield _field(schema, name, _resolved(schema, part), name in required)
-
-
-def _resolved(schema: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
-    """The part with its reference followed, and of an optional one what it is when given."""
-    found = dict(part)
-    if isinstance(reference := found.pop("$ref", None), str) and reference.startswith("#/$defs/"):
-        found = {**schema.get("$defs", {}).get(reference.removeprefix("#/$defs/"), {}), **found}
-    options = [option for option in found.get("anyOf", ()) if option.get("type") != "null"]
-    numbers = [option for option in options if option.get("type") in ("number", "integer")]
-    if len(options) == 1 or (
-        numbers and all(option.get("type") in ("number", "integer", "string") for option in options)
-    ):
-        # A decimal may be written as a number or as text; as text it stays exact.
-        chosen = (numbers or options)[0]
-        if len(options) > 1:
-            chosen = {**chosen, "type": "decimal"}
-        found = {**_resolved(schema, chosen), **{key: value for key, value in found.items() if key != "anyOf"}}
-    return found
-
-
-def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], required: bool, depth: int = 0) -> Field:
-    parts: tuple[Field, ...] = ()
-    item: Field | None = None
-    choices = part.get("enum") or ([part["const"]] if "const" in part else [])
-    kind = KINDS.get(str(part.get("type")), "json")
-    if choices and all(isinstance(choice, str) for choice in choices):
-        kind = "choice"
-    elif kind == "text":
-        kind = FORMATS.get(part.get("format", ""), "long" if (part.get("maxLength") or 0) > 300 else "text")
-    elif "discriminator" in part:
-        kind, parts = "variants", tuple(_variants(schema, part))
-    elif part.get("type") == "object" and part.get("additionalProperties") is True and not part.get("properties"):
-        kind = "pairs"
-    elif part.get("type") == "object" and part.get("properties"):
-        kind, parts = "group", tuple(_parts(schema, part))
-    elif part.get("type") == "array" and isinstance(part.get("items"), dict):
-        inner = _resolved(schema, part["items"])
-        if inner.get("type") == "string" and not inner.get("enum"):
-            kind = "lines"
-        elif inner.get("type") == "object" and inner.get("properties"):
-            kind, item = "list", _field(schema, "item", inner, True)
-    return Field(
-        name=name,
-        label=part.get("title") or name.replace("_", " ").capitalize(),
-        kind=kind,
-        required=required,
-        choices=tuple(choices) if kind == "choice" else (),
-        hint=part.get("description", "") if kind not in ("group", "list", "variants") else "",
-        minimum=part.get("minimum"),
-        # The largest number of all is no limit that people would ask for.
-        maximum=None if part.get("maximum") == MAX_AMOUNT else part.get("maximum"),
-        longest=part.get("maxLength"),
-        default=_written(kind, part.get("default")),
-        parts=parts,
-        item=item,
-        tag=str(part["discriminator"]["propertyName"]) if kind == "variants" else "",
-    )
-
-
-def _variants(schema: Mapping[str, Any], part: Mapping[str, Any]) -> Iterator[Field]:
-    """A group for each value of the tag, without the tag itself."""
-    tag = part["discriminator"]["propertyName"]
-    for value, reference in part["discriminator"]["mapping"].items():
-        variant = _resolved(schema, {"$ref": reference})
-        group = _field(schema, value, {**variant, "title": value.replace("-", " ").capitalize()}, True)
-        yield replace(group, parts=tuple(one for one in group.parts if one.name != tag))
-
-
-def _written(kind: str, default: Any) -> str:
-    """A default as one would write it into the input."""
-    if default is None or kind in ("group", "list", "variants"):
-        return ""
-    if kind == "boolean":
-        return "true" if default else ""
-    if kind == "lines":
-        return "\n".join(map(str, default))
-    return json.dumps(default, ensure_ascii=False) if kind == "json" else str(default)

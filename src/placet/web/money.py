@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from babel.numbers import get_decimal_symbol
 
-from placet.domain.intent import Intent
 from placet.domain.payment import Token
 from placet.web.telling import amount
 from placet.web.words import _, reader
@@ -16,32 +15,31 @@ CHAINS = {1: "Ethereum", 10: "OP Mainnet", 100: "Gnosis", 137: "Polygon", 8453: 
 
 
 @dataclass(frozen=True)
-class Payment:
-    """`sum` is the amount in whole units, if it is known how many digits are behind the point; `unit` names the
-    currency, `smallest` is the exact number that would be paid."""
+class Price:
+    """`sum` is the amount in whole units, None where nobody knows how many digits are behind the point; `unit` names
+    the currency, `smallest` is the exact number that would be paid."""
 
     sum: str | None
     unit: str
     smallest: str
-    chain: str
-    known: bool
 
     @property
     def told(self) -> str:
-        return f"{self.sum} {self.unit}" if self.sum is not None else self.smallest
+        return f"{self.smallest if self.sum is None else self.sum} {self.unit}"
 
 
-def payment(intent: Intent, tokens: Iterable[Token]) -> Payment:
-    """What this intent would pay."""
-    chain = CHAINS.get(intent.chain_id, _("Chain"))
-    smallest = amount(intent.units)
-    told = f"{chain} ({intent.chain_id})"
-    if intent.token is None:
-        return Payment(whole(intent.units, NATIVE_DECIMALS), _("of the chain's own currency"), smallest, told, True)
-    token = next((one for one in tokens if one.address.lower() == intent.token.lower()), None)
+def price(units: int, token: str | None, tokens: Iterable[Token]) -> Price:
+    """So many of the smallest unit of this token, or of the chain's own currency (None)."""
     if token is None:
-        return Payment(None, _("of an unknown token"), smallest, told, False)
-    return Payment(whole(intent.units, token.decimals), token.symbol, smallest, told, True)
+        return Price(whole(units, NATIVE_DECIMALS), _("of the chain's own currency"), amount(units))
+    known = next((one for one in tokens if one.address.lower() == token.lower()), None)
+    if known is None:
+        return Price(None, _("of an unknown token"), amount(units))
+    return Price(whole(units, known.decimals), known.symbol, amount(units))
+
+
+def chain(chain_id: int) -> str:
+    return f"{CHAINS.get(chain_id, _('Chain'))} ({chain_id})"
 
 
 def whole(units: int, decimals: int) -> str:

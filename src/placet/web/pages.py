@@ -74,6 +74,7 @@ PAGES.filters |= {
     "markdown": lambda text: Markup(rendered(str(text))),
     "is_hash": lambda value: bool(HASH.fullmatch(str(value))),
     "number": lambda comment_id: str(comment_id).rpartition(".")[2],
+    "chain": money.chain,
     "groups": money.groups,
     **telling.FILTERS,
 }
