@@ -168,7 +168,7 @@ class Votes:
 
     def _too_early(self, tx: Tx, proposal_id: str, batch: Sequence[_Slip]) -> list[bytes | Problem]:
         """Votes on what is still being discussed: told so to whoever may know of it."""
-        voters = people.by_tokens(tx, (slip.token for slip in batch))
+        voters = _voters(tx, batch)
         answers: list[bytes | Problem] = []
         for slip in batch:
             voter = voters.get(slip.token)

@@ -9,12 +9,14 @@ from placet.web import (
     cases,
     catalogue,
     council,
+    credentials,
     inbox,
     links,
     live,
     persons,
     proposing,
     provider,
+    resources,
     signin,
     task,
     uploads,
@@ -24,7 +26,7 @@ from placet.web.assets import Assets
 
 AREAS = (
     *(signin, provider, account, inbox, task, council, cases, case, live, links, uploads),
-    *(voting, proposing, catalogue, persons, administration),
+    *(voting, proposing, catalogue, persons, administration, resources, credentials),
 )
 
 
