@@ -19,6 +19,7 @@ from placet.domain.access import Action, permitted
 from placet.domain.people import EVERYWHERE, Person
 from placet.web import forms
 from placet.web.desk import desk
+from placet.web.fields import filled
 from placet.web.forms import errors_of
 from placet.web.navigation import administers
 from placet.web.pages import STATUS, control_of, once, router, see_other, sent_by
@@ -162,18 +163,18 @@ async def _policy(
 ) -> Response:
     policy = await _named(request, visitor.person, name)
     fields, errors = forms.fields(policy.policy_schema), errors_of(problem)
-    # With other values in force by now, the form is about those: what was typed is there still.
+    if sent is None or (problem is not None and problem.code == "stale-policy"):
+        # With other values in force by now, the form begins with those: sending it again must not take them back.
+        sent = filled(fields, policy.values)
     return desk(
         request,
         visitor.person,
         "admin/policy.html",
         STATUS[problem.kind] if problem else 200,
         policy=policy,
-        inputs=forms.inputs(
-            fields, sent if sent is not None else forms.filled(fields, policy.values), errors, "values"
-        ),
+        inputs=forms.inputs(fields, sent, errors, "values"),
         may_set=_sets(visitor),
-        sent=sent or {},
+        sent=sent,
         problem=problem,
         errors=errors,
     )

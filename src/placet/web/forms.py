@@ -164,7 +164,7 @@ def _input(
             _input(one.item, f"{name}.{row}", f"{path}.{row}", sent, errors, must=False) for row in range(count)
         )
         return Input(one, name, path, error=error, rows=rows, must=must)
-    # What was not on the page yet, as a variant just chosen, has its default; but a box not ticked sends nothing either.
+    # What was not on the page yet, as a variant just chosen, has its default; a box not ticked sends nothing too.
     value = one.default if sent is None else sent.get(name, "" if one.kind == "boolean" else one.default)
     return Input(one, name, path, value=value, error=error, must=must)
 
