@@ -53,7 +53,9 @@ ACCESS: dict[tuple[str, str], Table] = {
     ("GET", "/resources"): signed_in(),
     ("POST", "/resources"): only(DONE, "coordinator", "admin"),
     ("GET", "/resources/{kind}/{resource_id}"): signed_in(**ELSEWHERE),
-    ("POST", "/resources/{kind}/{resource_id}/change"): only(DONE, "coordinator", **ELSEWHERE),
+    ("POST", "/resources/{kind}/{resource_id}/change"): only(
+        DONE, "requester", "holder", "coordinator", "admin", **ELSEWHERE
+    ),
     ("GET", "/credentials-mine"): signed_in(),
     ("GET", "/credentials-mine/{credential_id}"): signed_in(**NO_HOLDER),
     ("GET", "/credentials-mine/{credential_id}/credential.jwt"): {

@@ -22,6 +22,8 @@ from placet.web.words import _
 
 routes = router()
 
+ALL = {"kind": "", "state": ""}
+
 Text = Annotated[str, Query(max_length=200)]
 
 
@@ -46,9 +48,9 @@ async def register(request: Request, visitor: Visitor) -> Response:
         )
         await control_of(request).resources.register(visitor.person, given, once(request, sent))
     except ValidationError as error:
-        return await _page(request, visitor.person, {}, None, sent, invalid(error))
+        return await _page(request, visitor.person, ALL, None, sent, invalid(error))
     except Problem as problem:
-        return await _page(request, visitor.person, {}, None, sent, problem)
+        return await _page(request, visitor.person, ALL, None, sent, problem)
     return see_other(f"/resources/{given.kind}/{given.id}", _("It is registered, and active."))
 
 
