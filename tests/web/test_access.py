@@ -84,7 +84,10 @@ ACCESS: dict[tuple[str, str], dict[str, int | str]] = {
     ("POST", "/cases/{case_id}/resume"): MANAGED,
     ("POST", "/cases/{case_id}/cancel"): MANAGED,
     ("POST", "/cases/{case_id}/documents"): MANAGED,
+    ("POST", "/cases/{case_id}/comments"): signed_in(DONE, **HIDDEN),
     ("GET", "/account"): signed_in(),
+    # Nobody of them signs with the wallet.
+    ("POST", "/account/wallet"): signed_in(422),
     ("POST", "/account/preferences"): signed_in(DONE),
     ("POST", "/account/password"): signed_in(403),
     ("POST", "/account/sessions/{session_id}/end"): signed_in(404),
@@ -101,6 +104,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/tasks/{task_id}/delegate": {"to": "bea"},
     "/tasks/{task_id}/reassign": {"to": "bea"},
     "/account/passkeys": {"name": "Telephone"},
+    "/cases/{case_id}/comments": {"text": "So it is."},
     "/account/preferences": {"zone": "Europe/Lisbon"},
     "/account/password": {"old": "x", "new": "three calm words", "again": "three calm words"},
 }

@@ -77,6 +77,8 @@ ACCESS: dict[tuple[str, str], Table] = {
     ("GET", "/admin/money"): {**OFFICE, "coordinator": 403},
     ("POST", "/admin/money"): ADMIN_DONE,
     ("GET", "/admin/policies"): OFFICE,
+    ("GET", "/admin/policies/{name}"): OFFICE,
+    ("POST", "/admin/policies/{name}"): ADMIN_DONE,
     ("GET", "/admin/mails"): ADMIN,
     ("GET", "/admin/health"): OFFICE,
 }
@@ -97,6 +99,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/admin/people/new": {"id": "new", "name": "New", "email": "new@example.org"},
     "/admin/import": {"text": "id,name,email,grants\nnew,New,new@example.org,\n"},
     "/admin/money": {"amount": "5"},
+    "/admin/policies/{name}": {"review": "9d", "base_version": "0"},
 }
 
 
@@ -112,7 +115,7 @@ def test_the_table_names_every_route_of_these_pages() -> None:
 
 
 async def tried(office: Office, caller: Desk, method: str, path: str, proposal: str) -> int | str:
-    filled = path.format(proposal_id=proposal, kind="order", person_id="ben", token_id="0" * 16)
+    filled = path.format(proposal_id=proposal, kind="order", person_id="ben", token_id="0" * 16, name="order")
     if method == "GET":
         answer = await caller.get(filled)
     else:

@@ -67,6 +67,7 @@ class Control:
         session: SessionRules | None = None,
     ) -> None:
         self.door = Door(store)
+        self.currencies = tuple(tokens or ())
         self.people = People(self.door)
         self.directory = Directory(self.door)
         self.tokens = Tokens(self.door)
@@ -102,8 +103,8 @@ class Control:
         self.comments = Comments(self.door)
         self.overview = Overview(self.door)
         self.tasks = Tasks(self.door)
-        self.inbox = Inbox(self.door, self.tasks)
         self.multisigs = Multisigs(self.door)
+        self.inbox = Inbox(self.door, self.tasks, self.multisigs)
         self.wallets = Wallets(self.door)
         self.documents = Documents(self.door, blobs or StoredBlobs(store), most_bytes)
         self.previews = Previews(self.documents)

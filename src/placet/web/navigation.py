@@ -55,6 +55,7 @@ WAYS = (
     Way("/voter", later("Voting"), "vote", votes_or_oversees),
     Way("/proposer", later("Proposals"), "propose", proposes),
     Way("/catalogue", later("Catalogue"), "catalogue", starts),
+    Way("/resources", later("Projects"), "cases", starts),
     Way("/admin", later("Administration"), "admin", administers),
 )
 

@@ -24,7 +24,7 @@ from placet.control.errors import Kind, Problem
 from placet.control.markdown import rendered
 from placet.domain.explain import in_full
 from placet.store.engine import StoreUnavailable
-from placet.web import forms, pictures, telling, times, words
+from placet.web import forms, money, pictures, telling, times, words
 from placet.web.assets import asset
 from placet.web.navigation import ways
 from placet.web.shield import guard
@@ -73,6 +73,9 @@ PAGES.filters |= {
     "countdown": times.countdown,
     "markdown": lambda text: Markup(rendered(str(text))),
     "is_hash": lambda value: bool(HASH.fullmatch(str(value))),
+    "number": lambda comment_id: str(comment_id).rpartition(".")[2],
+    "chain": money.chain,
+    "groups": money.groups,
     **telling.FILTERS,
 }
 PAGES.globals |= {

@@ -8,6 +8,8 @@ from placet.web import (
     case,
     cases,
     catalogue,
+    council,
+    credentials,
     inbox,
     links,
     live,
@@ -16,6 +18,7 @@ from placet.web import (
     previews,
     proposing,
     provider,
+    resources,
     signin,
     task,
     uploads,
@@ -24,8 +27,8 @@ from placet.web import (
 from placet.web.assets import Assets
 
 AREAS = (
-    *(signin, provider, passkeys, account, inbox, task, cases, case, previews, live, links, uploads),
-    *(voting, proposing, catalogue, persons, administration),
+    *(signin, provider, passkeys, account, inbox, task, council, cases, case, previews, live, links, uploads),
+    *(voting, proposing, catalogue, persons, administration, resources, credentials),
 )
 
 

@@ -79,6 +79,8 @@ def status(proposal: ProposalView) -> tuple[str, str]:
         return _(ENDS[proposal.status]), COLOURS[proposal.status]
     if proposal.paused:
         return _("Paused"), "warn"
+    if proposal.vote_opens_at is not None:
+        return _("Being discussed"), "still"
     if proposal.awaiting_funds:
         return _("Approved, waits for funds"), "warn"
     if proposal.finalized_at is not None:
@@ -109,6 +111,20 @@ def kind(name: str) -> str:
     return _(KINDS.get(name, name))
 
 
+def action(act: Mapping[str, Any]) -> str:
+    """What an approved act would do, as a sentence."""
+    match act["kind"]:
+        case "treasury-transfer":
+            return _("The treasury pays, once its council has approved that too.")
+        case "role-change" if act["change"] == "grant":
+            return _("%(person)s gets the role %(role)s.", person=act["person"], role=act["role"])
+        case "role-change":
+            return _("%(person)s loses the role %(role)s.", person=act["person"], role=act["role"])
+        case "policy-update":
+            return _("The policy %(policy)s changes, for cases that open after it.", policy=act["policy"])
+    return str(act["kind"])
+
+
 def grant(given: Grant) -> str:
     if given.scope == EVERYWHERE:
         return _("%(role)s everywhere", role=given.role)
@@ -124,4 +140,5 @@ FILTERS = {
     "choice_word": choice,
     "kind_word": kind,
     "grant_words": grant,
+    "action_words": action,
 }

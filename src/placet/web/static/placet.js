@@ -128,3 +128,27 @@ if (live !== undefined && document.querySelector("[data-live]")) {
   // A browser has few connections for one site: a tab that nobody sees gives its own back.
   document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else if (!stream) { open(); look(); } });
 }
+
+// A wallet in the browser (EIP-1193) fills in its address or its signature; nothing is sent before its person sends it.
+function offer() {
+  if (window.ethereum) for (const part of all("[data-wallet-part]")) part.hidden = false;
+}
+offer();
+addEventListener("ethereum#initialized", offer);
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-sign], [data-account]");
+  if (!button || !window.ethereum) return;
+  const note = document.getElementById(button.dataset.note);
+  const field = document.getElementById(button.dataset.into);
+  note.textContent = "";
+  try {
+    const accounts = await window.ethereum.request({ method: "eth_requestAccounts" });
+    const wanted = button.dataset.with?.toLowerCase();
+    const account = accounts.find((one) => !wanted || one.toLowerCase() === wanted);
+    if (!account) { note.textContent = note.dataset.other; return; }
+    field.value = button.dataset.sign === undefined ? account
+      : await window.ethereum.request({ method: "eth_signTypedData_v4", params: [account, document.getElementById(button.dataset.sign).value] });
+    note.textContent = note.dataset.done;
+    field.focus();
+  } catch { note.textContent = note.dataset.failed; }
+});
