@@ -38,7 +38,8 @@ messages: .venv/ready ## Bring the catalogues of the languages up to date with t
 	$(BIN)/pybabel -q extract -F src/placet/web/locale/babel.cfg -k _n:1,2 -k later --sort-output \
 		--no-location --omit-header -o src/placet/web/locale/placet.pot src/placet/web
 	for one in src/placet/web/locale/*/LC_MESSAGES/placet.po; do test ! -e "$$one" || $(BIN)/pybabel -q update \
-		-D placet -i src/placet/web/locale/placet.pot -d src/placet/web/locale --no-fuzzy-matching --omit-header \
+		-D placet -i src/placet/web/locale/placet.pot -d src/placet/web/locale -w 120 --no-fuzzy-matching \
+		--ignore-obsolete --ignore-pot-creation-date \
 		-l "$$(basename "$$(dirname "$$(dirname "$$one")")")"; done
 
 proof-crash: .venv/ready ## Kill parts, KILLS times (500), on DATABASE (both), by SEED; RUN=folder goes on with a run

@@ -39,6 +39,12 @@ def amount(number: int) -> str:
     return str(format_decimal(number, locale=reader().language))
 
 
+def file_size(octets: int) -> str:
+    """The size of a file, in kilobytes or megabytes."""
+    unit, size = ("megabyte", 1e6) if octets >= 1e6 else ("kilobyte", 1e3)
+    return str(format_unit(max(round(octets / size, 1), 0.1), f"digital-{unit}", "short", locale=reader().language))
+
+
 def prose(text: str) -> Markup:
     """Markdown of people as part of a page: its headings are below those of the page."""
     lower = HEADING.sub(lambda tag: f"<{tag[1]}h{min(int(tag[2]) + 2, 6)}>", rendered(str(text)))
@@ -117,6 +123,7 @@ def grant(given: Grant) -> str:
 
 FILTERS = {
     "amount": amount,
+    "file_size": file_size,
     "prose": prose,
     "span": span,
     "policy": policy,
