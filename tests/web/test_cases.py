@@ -65,7 +65,9 @@ async def test_a_vote_is_shown_with_its_quorum(office: Office) -> None:
     assert 'aria-label="2 of 10 have voted; 5 are needed for quorum"' in page.text
     assert 'aria-label="1 for, 1 against"' in page.text
     assert f'href="/voter/proposals/{proposal}"' in page.text
-    assert f'href="/voter/proposals/{proposal}"' not in (await (await desk(office, "v0")).get(f"/cases/{proposal}")).text
+    assert (
+        f'href="/voter/proposals/{proposal}"' not in (await (await desk(office, "v0")).get(f"/cases/{proposal}")).text
+    )
     # What the story of the workflow names next lies ahead.
     assert page.text.index("waits for votes") < page.text.index(">ahead<")
     assert "<bdi>Begin the work</bdi>" in page.text

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from placet.api.errors import OF_HTTP
 from placet.catalogue.registry import CATALOGUE
 from placet.control.errors import CODES
 from placet.control.plan import plan, step_title
@@ -26,6 +27,7 @@ MORE = ("paused", "funded", "expired", "queued", "sent", "proposal", "work", "ta
 def vocabulary() -> set[str]:
     """Every word that pages may look up in a catalogue without having written it."""
     found = {title for _kind, title in CODES.values()} | set(forms.WRONG.values())
+    found |= {text for _code, title, detail in OF_HTTP.values() for text in (title, detail)}
     found |= {label(name) for name in (*STATES, *MORE, *DocumentState)}
     found |= {state.value.replace("-", " ") for state in StepState}
     for entry in CATALOGUE:

@@ -73,7 +73,7 @@ def _told(value: Any) -> str:
     if isinstance(value, int):
         return amount(value)
     if isinstance(value, list):
-        return ", ".join(_told(one) for one in value) or "–"
+        return _(", ").join(_told(one) for one in value) or "–"
     if isinstance(value, Mapping):
         return "; ".join(f"{key}: {_told(one)}" for key, one in value.items()) or "–"
     return "–" if value in (None, "") else span(value)

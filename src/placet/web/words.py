@@ -24,6 +24,7 @@ from markupsafe import Markup
 LOCALES = Path(__file__).parent / "locale"
 SOURCE = "en"
 UNIVERSAL = ZoneInfo("UTC")
+LATIN = re.compile(r"^[^\u0590-\u08ff]*[A-Za-z][^\u0590-\u08ff]*$")
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
@@ -101,7 +102,7 @@ def _n(one: str, many: str, number: int, **values: Any) -> str:
 def written(text: object) -> str | Markup:
     """A text of which the catalogue may not know: then it is English, and is marked as such where pages are not."""
     told = _(str(text))
-    if told != str(text) or not told or reader().language == SOURCE or isinstance(text, Markup):
+    if told != str(text) or not LATIN.search(told) or reader().language == SOURCE or isinstance(text, Markup):
         return told
     return Markup('<span lang="{}" dir="auto">{}</span>').format(SOURCE, told)
 
