@@ -56,7 +56,13 @@ async def test_a_page_in_arabic_has_no_flaw(browsing: Browsing, name: str) -> No
 
 async def test_signing_in_finding_the_task_and_answering_it(browsing: Browsing) -> None:
     task = await browsing.office.task(
-        review(title="Manager approval", to=(Role(name="buyer"),), outcomes=(APPROVE, REFUSE), form=FORM)
+        review(
+            title="Manager approval",
+            to=(Role(name="buyer"),),
+            outcomes=(APPROVE, REFUSE),
+            form=FORM,
+            form_on=("approve",),
+        )
     )
     stored = await browsing.office.control.accounts._passwords.hashed(WORD)
     await browsing.office.store.write(lambda tx: sessions.set_password(tx, "bea", "bea", stored))
@@ -89,7 +95,7 @@ async def test_casting_a_vote(browsing: Browsing) -> None:
         await reads_from_the_right(page)
         assert await flaws(page) == []
         await page.get_by_label("موافقة").check()
-        await page.get_by_label("تعليق").fill("نعم، نحتاج إليه.")
+        await page.get_by_role("textbox", name="تعليق").fill("نعم، نحتاج إليه.")
         await page.get_by_role("button", name="متابعة").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("هل توافق على هذا المقترح؟")
         await page.get_by_role("button", name="الإدلاء بصوتي: موافقة").click()

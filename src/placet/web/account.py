@@ -1,6 +1,7 @@
 """One's own account: how one reads, the password, where one is signed in, and tokens for programs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -12,7 +13,7 @@ from placet.control.errors import Problem, invalid
 from placet.control.people import NewToken
 from placet.web.pages import LANGUAGE, STATUS, control_of, page, router, see_other, sent_by
 from placet.web.session import Visitor, confirmed, forget
-from placet.web.words import _, languages
+from placet.web.words import _, languages, preferred, read_by, reader
 
 routes = router()
 
@@ -32,9 +33,13 @@ async def prefer(request: Request, visitor: Visitor) -> Response:
         problem = Problem("invalid-request", _("Choose a language and a time zone of the lists."))
         return await _page(request, visitor, {"preferences": problem})
     await control_of(request).accounts.prefer(visitor.person, language, zone)
+    # What is said of it is said in the new language.
+    read_by(replace(reader(), language=preferred(language, request.headers.get("accept-language", ""))))
     answer = see_other("/account", _("Saved."))
-    if language:
-        # Kept as well for pages on which nobody is signed in.
+    # Kept as well for pages on which nobody is signed in.
+    if language is None:
+        answer.delete_cookie(LANGUAGE)
+    else:
         answer.set_cookie(LANGUAGE, language, max_age=31536000, httponly=True, samesite="lax")
     return answer
 
