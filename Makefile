@@ -37,11 +37,12 @@ docs: .venv/ready ## Generate the reference pages from the code
 
 messages: .venv/ready ## Bring the catalogues up to date with the texts of the pages; ADD=xx begins one
 	$(BIN)/pybabel -q extract -F src/placet/web/locale/babel.cfg -k _n:1,2 -k later --sort-output \
-		--no-location --omit-header -o .venv/placet.pot src/placet/web
+		--no-location --omit-header -o src/placet/web/locale/placet.pot src/placet/web
 	test -z "$(ADD)" || test -e src/placet/web/locale/$(ADD)/LC_MESSAGES/placet.po || \
-		$(BIN)/pybabel -q init -D placet -i .venv/placet.pot -d src/placet/web/locale -l $(ADD)
+		$(BIN)/pybabel -q init -D placet -i src/placet/web/locale/placet.pot -d src/placet/web/locale -l $(ADD)
 	for one in $(wildcard src/placet/web/locale/*/LC_MESSAGES/placet.po); do $(BIN)/pybabel -q update -D placet \
-		-i .venv/placet.pot -d src/placet/web/locale --no-fuzzy-matching \
+		-i src/placet/web/locale/placet.pot -d src/placet/web/locale -w 120 --no-fuzzy-matching \
+		--ignore-obsolete --ignore-pot-creation-date \
 		-l "$$(basename "$$(dirname "$$(dirname "$$one")")")"; done
 
 proof-crash: .venv/ready ## Kill parts, KILLS times (500), on DATABASE (both), by SEED; RUN=folder goes on with a run

@@ -84,9 +84,7 @@ class Browsing:
             base_url=self.address,
             java_script_enabled=script,
             reduced_motion="reduce",
-            locale="en-GB",
-            timezone_id="UTC",
-            **more,
+            **{"locale": "en-GB", "timezone_id": "UTC", **more},
         )
         context.set_default_timeout(10_000)
         if who is not None:

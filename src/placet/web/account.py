@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -15,7 +16,7 @@ from placet.control.wallets import GivenWallet, WalletView
 from placet.domain.people import Person
 from placet.web.pages import LANGUAGE, STATUS, control_of, once, page, router, see_other, sent_by
 from placet.web.session import CONFIRMATION, Visitor, confirmed, forget
-from placet.web.words import _, languages
+from placet.web.words import _, languages, preferred, read_by, reader
 
 routes = router()
 
@@ -38,9 +39,13 @@ async def prefer(request: Request, visitor: Visitor) -> Response:
         problem = Problem("invalid-request", _("Choose a language and a time zone of the lists."))
         return await shown(request, visitor, {"preferences": problem})
     await control_of(request).accounts.prefer(visitor.person, language, zone)
+    # What is said of it is said in the new language.
+    read_by(replace(reader(), language=preferred(language, request.headers.get("accept-language", ""))))
     answer = see_other("/account", _("Saved."))
-    if language:
-        # Kept as well for pages on which nobody is signed in.
+    # Kept as well for pages on which nobody is signed in.
+    if language is None:
+        answer.delete_cookie(LANGUAGE)
+    else:
         answer.set_cookie(LANGUAGE, language, max_age=31536000, httponly=True, samesite="lax")
     return answer
 

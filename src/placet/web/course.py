@@ -7,7 +7,7 @@ from placet.control.plan import Planned, step_title
 from placet.control.views import CaseView, DecisionLine, StepLine, TaskLine
 from placet.domain.step import StepState
 from placet.web.pictures import Stop
-from placet.web.words import _, later
+from placet.web.words import _, later, outcome
 
 MOST_STOPS = 24
 
@@ -82,7 +82,7 @@ def _task(task: TaskLine) -> tuple[datetime, str, str, Stop]:
         return task.opened_at, "task", task.name, Stop(_(task.title), "now", _("waits for people"))
     verdict = task.verdict
     kind = "done" if verdict and verdict.favourable else "failed"
-    return task.opened_at, "task", task.name, Stop(_(task.title), kind, verdict.outcome if verdict else "")
+    return task.opened_at, "task", task.name, Stop(_(task.title), kind, outcome(verdict.outcome) if verdict else "")
 
 
 def _decision(one: DecisionLine) -> tuple[datetime, str, str, Stop]:
@@ -92,4 +92,4 @@ def _decision(one: DecisionLine) -> tuple[datetime, str, str, Stop]:
         return one.opened_at, one.form, one.form, Stop(title, "now", note)
     verdict = one.verdict
     kind = "done" if verdict and verdict.favourable else "failed"
-    return one.opened_at, one.form, one.form, Stop(title, kind, verdict.outcome if verdict else "")
+    return one.opened_at, one.form, one.form, Stop(title, kind, outcome(verdict.outcome) if verdict else "")

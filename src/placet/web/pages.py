@@ -22,7 +22,6 @@ from placet.control.documents import HASH
 from placet.control.door import Once
 from placet.control.errors import Kind, Problem
 from placet.control.markdown import rendered
-from placet.domain.explain import in_full
 from placet.store.engine import StoreUnavailable
 from placet.web import forms, money, pictures, telling, times, words
 from placet.web.assets import asset
@@ -64,9 +63,10 @@ PAGES = Environment(
 PAGES.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
 PAGES.policies["ext.i18n.trimmed"] = True
 PAGES.filters |= {
-    "in_full": in_full,
     "label": label,
     "told": lambda text: _(str(text)),
+    "written": words.written,
+    "outcome": words.outcome,
     "moment": times.moment,
     "ago": times.ago,
     "both": times.both,

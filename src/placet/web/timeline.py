@@ -7,7 +7,7 @@ from datetime import datetime
 from placet.control.views import CaseView, EventView
 from placet.domain.people import SYSTEM
 from placet.web.course import step_name
-from placet.web.words import _, later
+from placet.web.words import _, later, outcome
 
 TOLD = {
     "case.opened": later("%(who)s opened the case"),
@@ -94,8 +94,8 @@ def _told(event: EventView, titles: Mapping[str, str], names: Mapping[str, str])
         "who": names.get(event.actor, event.actor),
         "task": _(titles.get(task, task.rpartition(".")[0].rpartition(".")[2] or task)),
         "to": names.get(to, to),
-        "outcome": str(detail.get("outcome", "")),
-        "decision": str(detail.get("decision", "")),
+        "outcome": outcome(str(detail.get("outcome", ""))),
+        "decision": outcome(str(detail.get("decision", ""))),
         "step": step_name(str(detail.get("step", ""))) if detail.get("step") else "",
     }
     pattern = TOLD.get(event.action)

@@ -7,6 +7,8 @@ const { live, place, about, updated, stale, fixed } = document.body.dataset;
 // Of one language there are several ways to write a date; the browser knows which one its reader is used to.
 const spoken = document.documentElement.lang || "en";
 const language = navigator.languages.find((one) => one.split("-")[0] === spoken.split("-")[0]) ?? spoken;
+// Whatever the language, the digits are those that the server writes.
+const numberingSystem = "latn";
 const say = (text) => { const status = document.getElementById("said"); if (status) status.textContent = text; };
 
 // Times.
@@ -14,10 +16,10 @@ const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.split("; ").includes(`zone=${zone}`)) {
   document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
 }
-const full = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" });
-const distance = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+const full = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short", numberingSystem });
+const distance = new Intl.RelativeTimeFormat(language, { numeric: "auto", numberingSystem });
 const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-const within = (value, unit) => new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short" }).format(value);
+const within = (value, unit) => new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short", numberingSystem }).format(value);
 function relative(seconds) {
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS.at(-1);
   return distance.format(Math.trunc(seconds / size), unit);
