@@ -27,7 +27,7 @@ async def test_the_page_tells_what_it_waits_for_and_what_happened(office: Office
         "Ben answered “Review the order”: refuse",
         "“Too dear &lt;b&gt;”",
         "“Review the order” is decided: refuse",
-        'class="course-picture"',
+        'class="process"',
         f'href="/tasks/{case}.second.1"',
     ):
         assert text in page.text, text
@@ -64,8 +64,8 @@ async def test_a_vote_is_shown_with_its_quorum(office: Office) -> None:
     page = await (await desk(office, "v5")).get(f"/cases/{proposal}")
     assert 'aria-label="2 of 10 have voted; 5 are needed for quorum"' in page.text
     assert 'aria-label="1 for, 1 against"' in page.text
-    assert f'href="/voter/{proposal}"' in page.text
-    assert f'href="/voter/{proposal}"' not in (await (await desk(office, "v0")).get(f"/cases/{proposal}")).text
+    assert f'href="/voter/proposals/{proposal}"' in page.text
+    assert f'href="/voter/proposals/{proposal}"' not in (await (await desk(office, "v0")).get(f"/cases/{proposal}")).text
     # What the story of the workflow names next lies ahead.
     assert page.text.index("waits for votes") < page.text.index(">ahead<")
     assert "<bdi>Begin the work</bdi>" in page.text

@@ -11,11 +11,13 @@ from placet.web import (
     inbox,
     links,
     live,
+    overview,
     persons,
     proposing,
     provider,
     signin,
     task,
+    upkeep,
     uploads,
     voting,
 )
@@ -23,7 +25,7 @@ from placet.web.assets import Assets
 
 AREAS = (
     *(signin, provider, account, inbox, task, cases, case, live, links, uploads),
-    *(voting, proposing, catalogue, persons, administration),
+    *(overview, voting, proposing, catalogue, persons, upkeep, administration),
 )
 
 
