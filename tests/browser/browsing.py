@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, Page
 
 from api.office import Office
+from browser.quality import FOUND
 from browser.scenes import Scene
 from placet.api.app import close_streams, create_app
 from placet.api.service import EngineStatus
@@ -134,4 +135,5 @@ async def flaws(page: Page) -> list[str]:
                 for one in violations
                 for node in one["nodes"]
             ]
+    FOUND.looked(len(found))
     return found

@@ -85,7 +85,8 @@ ACCESS: dict[tuple[str, str], Table] = {
     # There is no such task.
     ("POST", "/admin/steps"): only(404, "admin"),
     ("GET", "/admin/outbox"): ADMIN,
-    ("POST", "/admin/outbox/{message_id}/retry"): ADMIN_DONE,
+    # There is no such mail.
+    ("POST", "/admin/outbox/{message_id}/retry"): only(404, "admin"),
 }
 
 FORMS: dict[str, dict[str, str]] = {

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request
 from fastapi.responses import Response
 
 from placet.control.cursor import BIGGEST
-from placet.control.errors import Problem
+from placet.control.errors import Kind, Problem
 from placet.control.sent import Paging
 from placet.control.tasks import GivenAnswer
 from placet.control.views import TaskView
@@ -66,7 +66,7 @@ async def retry(request: Request, visitor: Visitor, message_id: Annotated[int, P
     try:
         await control.administration.retry(visitor.person, message_id, once(request, sent))
     except Problem as problem:
-        if problem.kind not in STAYS:
+        if problem.kind is not Kind.CONFLICT:
             raise
         return see_other(OUTBOX, problem.detail, "bad")
     return see_other(OUTBOX, _("The mail is being sent again."))
