@@ -58,6 +58,9 @@ addEventListener("pageshow", () => {
   for (const button of all("[aria-busy]")) button.removeAttribute("aria-busy");
 });
 
+// On a telephone the navigation is longer than the screen: where one is stands in the middle.
+document.querySelector(".ways [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 // What is wrong with a form is read first.
 document.querySelector("[data-first]")?.focus();
 
