@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo up test check format lock record docs messages bench bench-votes bench-pages proof-crash proof-votes proof-money clean
+.PHONY: help demo up test check format lock record docs quality screenshots messages bench bench-votes bench-pages proof-crash proof-votes proof-money clean
 
 help: ## Show what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ docs: .venv/ready ## Generate the reference pages from the code
 	$(BIN)/python -m placet.runtime.reference docs/reference
 	$(BIN)/python tests/docs/rules_of_voting.py
 	$(BIN)/python tests/docs/access_matrix.py
+
+quality: .venv/browser ## Measure the pages in a real browser, and write docs/quality.md
+	QUALITY=1 $(BIN)/python -m pytest tests/browser -q
+
+screenshots: .venv/browser ## Photograph a sample installation for docs/screenshots
+	cd tests && ../$(BIN)/python -m browser.screenshots ../docs/screenshots
 
 messages: .venv/ready ## Bring the catalogues up to date with the texts of the pages; ADD=xx begins one
 	$(BIN)/pybabel -q extract -F src/placet/web/locale/babel.cfg -k _n:1,2 -k later --sort-output \

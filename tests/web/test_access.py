@@ -75,6 +75,7 @@ ACCESS: dict[tuple[str, str], dict[str, int | str]] = {
     # The one who is asked for documents is outside; coordinators may add some.
     ("POST", "/tasks/{task_id}/documents"): MANAGED,
     ("GET", "/cases"): signed_in(),
+    ("GET", "/cases/export.csv"): signed_in(),
     ("GET", "/cases/{case_id}"): SEEN,
     ("GET", "/cases/{case_id}/documents/{content_hash}"): SEEN,
     ("GET", "/cases/{case_id}/documents/{content_hash}/preview"): SEEN,

@@ -10,15 +10,15 @@ from typing import Any
 from placet.api.errors import OF_HTTP
 from placet.catalogue.registry import CATALOGUE
 from placet.control.errors import CODES
-from placet.control.plan import plan, step_title
+from placet.control.outline import outline_of
 from placet.domain.collection import DocumentState
 from placet.domain.step import StepState
 from placet.domain.task import Outcome
 from placet.web import forms
 from placet.web.cases import STATES
-from placet.web.course import STEPS
 from placet.web.forms import Field
 from placet.web.pages import label
+from placet.web.process import NAMES
 
 MORE = ("paused", "funded", "expired", "queued", "sent", "proposal", "work", "target", "deletion")
 """States and relations that have no list of their own."""
@@ -32,11 +32,7 @@ def vocabulary() -> set[str]:
     found |= {state.value.replace("-", " ") for state in StepState}
     for entry in CATALOGUE:
         found.add(entry.title)
-        for stop in plan(entry.workflow.run):
-            if stop.form != "step":
-                found.add(stop.title)
-            elif stop.name not in STEPS:
-                found.add(step_title(stop.name))
+        found |= {NAMES.get(stage.title, stage.title) for stage in outline_of(entry).stages}
         found |= set(_named(forms.fields(entry.request.model_json_schema())))
         for model in (entry.request, entry.outcome, entry.policy):
             found |= set(_keys(model.model_json_schema()))

@@ -27,6 +27,7 @@ from placet.web.session import CONFIRMATION, Visitor, confirmed
 from placet.web.words import _
 
 ENGINE_PATIENCE_SECONDS = 2
+MOST_FAILED = 50
 
 routes = router()
 
@@ -109,6 +110,8 @@ async def health(request: Request, visitor: Visitor) -> Response:
     """Whether acts are taken, what is owed, and how the engine is."""
     _only(visitor.person)
     control = control_of(request)
+    operates = permitted(visitor.person, Action.OPERATE, EVERYWHERE)
+    failed = await control.administration.failed_steps(visitor.person, Paging(limit=MOST_FAILED)) if operates else None
     problem = None
     try:
         await control.pulse.prove_writable()
@@ -118,6 +121,8 @@ async def health(request: Request, visitor: Visitor) -> Response:
         request,
         visitor.person,
         "admin/health.html",
+        health=await control.administration.health(visitor.person) if operates else None,
+        failed=f"{len(failed.items)}{'+' if failed.next_cursor else ''}" if failed else "",
         figures=await control.pulse.figures(),
         engine=await _engine(request),
         unwritable=problem,

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from placet.control.comments import GivenComment
 from placet.control.errors import Problem, invalid
 from placet.control.sent import Because, Paging
-from placet.web import course, timeline
+from placet.web import timeline
 from placet.web.pages import STATUS, control_of, once, page, router, see_other, sent_by
+from placet.web.process import listed, picture
 from placet.web.session import Visitor
 from placet.web.task import STAYS
 from placet.web.uploads import announced, refusing_politely, sent_files
@@ -130,7 +131,9 @@ async def _page(
         "case/case.html",
         status,
         case=case,
-        stops=course.stops(case, control.workflows.plan(case.kind)),
+        course=(course := await control.processes.get(person, case_id)),
+        listed=listed(course),
+        picture=picture(course, case.title),
         lines=timeline.told(lines.items, case, names),
         older=lines.next_cursor,
         later=cursor is not None,

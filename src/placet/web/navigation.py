@@ -52,6 +52,7 @@ def starts(person: Person) -> bool:
 WAYS = (
     Way("/", later("Inbox"), "inbox", everybody, ("/tasks",)),
     Way("/cases", later("Cases"), "cases", everybody),
+    Way("/overview", later("Overview"), "overview", starts),
     Way("/voter", later("Voting"), "vote", votes_or_oversees),
     Way("/proposer", later("Proposals"), "propose", proposes),
     Way("/catalogue", later("Catalogue"), "catalogue", starts),

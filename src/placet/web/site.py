@@ -13,6 +13,7 @@ from placet.web import (
     inbox,
     links,
     live,
+    overview,
     passkeys,
     persons,
     previews,
@@ -21,6 +22,7 @@ from placet.web import (
     resources,
     signin,
     task,
+    upkeep,
     uploads,
     voting,
 )
@@ -28,7 +30,7 @@ from placet.web.assets import Assets
 
 AREAS = (
     *(signin, provider, passkeys, account, inbox, task, council, cases, case, previews, live, links, uploads),
-    *(voting, proposing, catalogue, persons, administration, resources, credentials),
+    *(overview, voting, proposing, catalogue, persons, upkeep, administration, resources, credentials),
 )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from placet.control.views import CaseView, EventView
 from placet.domain.people import SYSTEM
-from placet.web.course import step_name
+from placet.web.process import step_name
 from placet.web.words import _, later, outcome
 
 TOLD = {

@@ -3,7 +3,7 @@
 // `[data-live][id]` that differs is put in place of the old one, unless somebody is writing in it.
 const policy = window.trustedTypes?.createPolicy("placet", { createHTML: (text) => text }) ?? { createHTML: (text) => text };
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-const { live, place, about, updated, stale, fixed } = document.body.dataset;
+const { live, place, about, updated, stale, fixed, calm } = document.body.dataset;
 // Of one language there are several ways to write a date; the browser knows which one its reader is used to.
 const spoken = document.documentElement.lang || "en";
 const language = navigator.languages.find((one) => one.split("-")[0] === spoken.split("-")[0]) ?? spoken;
@@ -60,6 +60,9 @@ addEventListener("pageshow", () => {
   for (const button of all("[aria-busy]")) button.removeAttribute("aria-busy");
 });
 
+// On a telephone the navigation is longer than the screen: where one is stands in the middle.
+document.querySelector(".ways [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 // What is wrong with a form is read first.
 document.querySelector("[data-first]")?.focus();
 
@@ -106,8 +109,8 @@ async function look() {
     if (note && kept) { note.hidden = false; say(stale); }
   } catch { /* The next change, or the next connection, looks again. */
   } finally {
-    looking = false;
-    if (again) { again = false; look(); }
+    // Some pages are much to make: they are looked at again only after a while.
+    setTimeout(() => { looking = false; if (again) { again = false; look(); } }, Number(calm ?? 0));
   }
 }
 
