@@ -296,8 +296,10 @@ def multisig_sentence(rules: MultisigRules, heard: Heard, now: datetime) -> str:
 
 
 def shown(verdict: Verdict) -> Verdict:
-    """The verdict as everybody but the executor is told it: whoever has the signatures over the transaction of a Safe can
-    present them there, before the executor does or after the case was given up."""
+    """The verdict as everybody but the executor is told it.
+
+    Whoever has the signatures over a Safe's transaction can present them to it, also after the case was given up.
+    """
     if verdict.data.get("intent", {}).get("safe_nonce") is None:
         return verdict
     approvals = [{**one, "signature": None} for one in verdict.data["approvals"]]
