@@ -46,6 +46,17 @@ async def lines(office: Office, chain: str) -> Any:
     return await office.store.read(lambda tx: tx.conn.execute(sa.select(t.audit).where(t.audit.c.chain == chain)).all())
 
 
+async def test_whoever_no_longer_sees_the_case_is_told_nothing_more(office: Office) -> None:
+    case_id = await office.start()
+    first = (await say(office, "cora", case_id, "Why?")).json()
+    await office.store.write(lambda tx: people.set_grants(tx, "root", "cora", ()))
+    assert (await office.call("cora", "GET", f"/api/v1/cases/{case_id}")).status_code == 404
+    assert (await say(office, "rita", case_id, "A secret.", first["id"])).status_code == 201
+    query = sa.select(t.message.c.key).where(t.message.c.person_id == "cora")
+    told = await office.store.read(lambda tx: tx.conn.execute(query).scalars().all())
+    assert [key for key in told if "comment" in key] == []
+
+
 async def test_the_requester_and_whoever_is_replied_to_are_told_once(office: Office) -> None:
     case_id = await office.start()
     first = (await say(office, "cora", case_id, "Why?", headers={"Idempotency-Key": "c1"})).json()

@@ -80,6 +80,10 @@ async def test_of_two_changes_only_one_can_be_asked_for(office: Office) -> None:
     second = await ask(office, "mo")
     assert (second.status_code, second.json()["code"]) == (409, "transition-pending")
     assert (await office.get("cora", f"{RESOURCES}/project/fence"))["pending_case"] == first.json()["id"]
+    # Whoever may not see that case learns nothing of it, not even its id.
+    assert (await office.call("mo", "GET", f"/api/v1/cases/{first.json()['id']}")).status_code == 404
+    assert (await office.get("mo", f"{RESOURCES}/project/fence"))["pending_case"] is None
+    assert "case" not in second.json()
 
 
 @pytest.mark.parametrize("person_id", ["mo", "rita"])

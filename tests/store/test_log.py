@@ -87,6 +87,35 @@ def test_whatever_is_changed_in_the_database_shows(scene: Scene, tamper: Tamper)
     assert not verify(scene.export(), point.hash).ok
 
 
+def test_a_checkpoint_does_not_look_at_cases_without_new_lines(scene: Scene) -> None:
+    eventful(scene)
+    assert checkpoint(scene) is not None
+    scene.do(lambda tx: tx.conn.execute(t.checkpointed.delete()))
+    scene.open("case-2")
+    point = checkpoint(scene)
+    assert point is not None and [head.chain for head in point.heads] == ["case-2"]
+
+
+def test_a_line_that_is_committed_behind_a_checkpoint_is_covered_by_the_next(scene: Scene, database_url: str) -> None:
+    checkpoint(scene)
+    if not scene.do(lambda tx: tx.on_postgres):
+        pytest.skip("SQLite writes one transaction after the other")
+    with sa.create_engine(database_url).begin() as slow:
+        slow.execute(sa.text("SELECT pg_current_xact_id()"))
+        scene.open("case-2")
+        assert checkpoint(scene) is not None
+        slow.execute(
+            sa.text(
+                "INSERT INTO chain_head (chain, seq, hash) VALUES ('@slow', 1, 'x');"
+                "INSERT INTO audit (txid, chain, seq, at, actor, action, detail, prev, hash) SELECT "
+                "pg_current_xact_id()::text::bigint, '@slow', 1, at, actor, action, detail, prev, hash "
+                "FROM audit LIMIT 1"
+            )
+        )
+    point = checkpoint(scene)
+    assert point is not None and "@slow" in [head.chain for head in point.heads]
+
+
 def test_a_checkpoint_covers_only_what_grew(scene: Scene) -> None:
     first = checkpoint(scene)
     assert checkpoint(scene) is None

@@ -157,9 +157,17 @@ async def test_what_gives_power_asks_for_the_password_again(office: Office, root
         ("/admin/people/ben/tokens", {"label": "x"}),
         ("/admin/people/ben/grants", {**seen, "grants.0.role": "admin"}),
         ("/admin/money", {"amount": "5"}),
+        ("/admin/people/new", {**NORA, "grants.0.role": "admin"}),
+        ("/admin/import", {"text": 'id,name,email,grants\nnora,Nora,nora@x.example,"admin@*"\n'}),
     ):
         answer = await root.post(path, form)
         assert "Confirm that it is you" in answer.text, path
+    assert await grants(office, "nora") == set()
+    hashed = await office.control.accounts._passwords.hashed("three calm words")
+    await office.store.write(lambda tx: sessions.set_password(tx, "root", "root", hashed))
+    asked = inputs(await root.post("/admin/import", {"text": "id,name,email,grants\nnora,Nora,nora@x.example,\n"}))
+    assert (await root.post("/admin/import", {**asked, "confirmation": "three calm words"})).status_code == 200
+    assert await office.store.read(lambda tx: people.find(tx, "nora")) is not None
     assert await grants(office, "ben") == before
     assert (await office.get("root", "/admin/faucet"))["balance"] == 0
 

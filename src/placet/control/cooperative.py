@@ -12,6 +12,7 @@ from placet.catalogue.cooperative.onboarding_model import Application
 from placet.connectors.chain.transfers import BadTransfer, check_transfer
 from placet.control.errors import Problem
 from placet.control.policies import Policies
+from placet.control.reading import seen_case
 from placet.domain import lifecycle
 from placet.domain.disbursement import Disbursement
 from placet.domain.payment import Token, TransferRequest
@@ -130,11 +131,16 @@ def changing(tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dic
         problem = Problem("transition-not-allowed", why, field="request.becomes")
     elif (other := resources.pending(tx, wanted.kind, wanted.id)) is not None:
         detail = "Another change of it is being decided; wait for its end."
-        problem = Problem("transition-pending", detail, field="request.id", extra={"case": other})
+        problem = Problem("transition-pending", detail, field="request.id", extra=_named(tx, person, other))
     if problem is not None or found is None:
         assert problem is not None
         return _refused(tx, person, resources.KIND, problem)
     return request | {"was": found["state"], "title": found["title"]}
+
+
+def _named(tx: Tx, person: Person, case_id: str) -> dict[str, Any]:
+    """The case, for whoever may know of it."""
+    return {"case": case_id} if seen_case(tx, person, case_id) is not None else {}
 
 
 def _beyond(scope: str, what: str, field: str) -> Problem | None:

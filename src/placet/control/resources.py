@@ -9,6 +9,7 @@ from pydantic import Field
 from placet.control import cursor
 from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, found
+from placet.control.reading import seen_case
 from placet.control.sent import Id, Name, OneLine, Paging, Scope, Sent
 from placet.control.views import Page, View
 from placet.domain import lifecycle
@@ -126,6 +127,8 @@ def _shown(tx: Tx, person: Person, kind: str, resource_id: str) -> ResourceView 
         for one in resources.history(tx, kind, resource_id)
     ]
     pending = resources.pending(tx, kind, resource_id)
+    if pending is not None and seen_case(tx, person, pending) is None:
+        pending = None
     return ResourceView(**_line(row).model_dump(), history=changes, pending_case=pending)
 
 

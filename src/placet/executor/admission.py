@@ -73,7 +73,8 @@ async def _of_owners(chain: Chain, journal: Journal, proven: Proven) -> Mapping[
     taken = {one.intent.safe_nonce for one in journal.unfinished()}
     assert intent.safe_nonce is not None
     if intent.safe_nonce < facts.nonce or intent.safe_nonce in taken:
-        raise Refused("safe-nonce-used", "Another transaction took the nonce of this one. Ask for approval anew.")
+        text = "Another transaction took the nonce of this one, or somebody presented this very one to the Safe."
+        raise Refused("safe-nonce-used", f"{text} Look at the Safe, then ask for approval anew if it was not paid.")
     if intent.safe_nonce > facts.nonce:
         raise NotNow(f"The Safe is at its transaction {facts.nonce}, and this one is {intent.safe_nonce}.")
     return by_owner

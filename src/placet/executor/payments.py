@@ -267,6 +267,8 @@ class Payments:
             self.journal.end(payment.key, PaymentState.CONFIRMED, receipt)
         else:
             why = "The chain carried the transaction out without a transfer."
+            if payment.intent.safe_nonce is not None:
+                why += " Somebody may have presented the payment to the Safe first: look there before paying anew."
             self.journal.end(payment.key, PaymentState.REVERTED, receipt, why)
         crash.reach("payment-confirmed")
 

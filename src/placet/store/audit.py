@@ -16,6 +16,9 @@ _INSERT = t.audit.insert()
 _INSERT_ON_POSTGRES = t.audit.insert().values(
     txid=sa.cast(sa.cast(sa.func.pg_current_xact_id(), sa.Text), sa.BigInteger)
 )
+MARK = "checkpoint-mark"
+"""Up to where checkpoints have looked for new lines."""
+
 _INSERT_TEXT = t.audit_text.insert()
 
 
@@ -71,7 +74,9 @@ def take_checkpoint(tx: Tx) -> Checkpoint | None:
     """Cover every chain that grew since the last checkpoint; None when none did."""
     if tx.on_postgres:
         tx.conn.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('placet-checkpoint'))"))
-    done = t.checkpointed
+    done, a = t.checkpointed, t.audit.c
+    before, now = _mark(tx)
+    written = sa.select(a.chain).where((a.txid if tx.on_postgres else a.id) >= before)
     heads: list[Head] = []
     for chain, seq, head in (
         (t.case.c.id, t.case.c.audit_seq, t.case.c.audit_head),
@@ -80,7 +85,8 @@ def take_checkpoint(tx: Tx) -> Checkpoint | None:
         grown = (
             sa.select(chain, seq, head)
             .outerjoin_from(chain.table, done, done.c.chain == chain)
-            .where(seq > sa.func.coalesce(done.c.seq, 0))
+            # Of all the cases there ever were, only those with new lines are looked at.
+            .where(chain.in_(written), seq > sa.func.coalesce(done.c.seq, 0))
         )
         heads += [Head(chain=row[0], seq=row[1], hash=row[2]) for row in tx.conn.execute(grown)]
     if not heads:
@@ -92,7 +98,21 @@ def take_checkpoint(tx: Tx) -> Checkpoint | None:
     for start in range(0, len(names), 500):
         tx.conn.execute(done.delete().where(done.c.chain.in_(names[start : start + 500])))
     tx.conn.execute(done.insert(), [{"chain": head.chain, "seq": head.seq} for head in heads])
+    tx.insert_ignoring(t.meta, {"key": MARK, "value": "0"})
+    tx.conn.execute(t.meta.update().where(t.meta.c.key == MARK).values(value=str(now)))
     return point
+
+
+def _mark(tx: Tx) -> tuple[int, int]:
+    """The first line, or on Postgres transaction, that the last checkpoint may not have seen, and that of this one."""
+    if tx.on_postgres:
+        oldest = sa.func.pg_snapshot_xmin(sa.func.pg_current_snapshot())
+        now = tx.conn.execute(sa.select(sa.cast(sa.cast(oldest, sa.Text), sa.BigInteger))).scalar_one()
+    else:
+        now = tx.conn.execute(sa.select(sa.func.coalesce(sa.func.max(t.audit.c.id), 0))).scalar_one() + 1
+    kept = tx.conn.execute(sa.select(t.meta.c.value).where(t.meta.c.key == MARK)).scalar_one_or_none()
+    # A database that was restored into another cluster counts its transactions anew.
+    return (int(kept) if kept is not None and int(kept) <= now else 0), int(now)
 
 
 def export(tx: Tx, case_id: str | None = None) -> Iterator[dict[str, Any]]:

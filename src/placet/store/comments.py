@@ -12,6 +12,7 @@ from placet.store import tables as t
 from placet.store.acts import audit_refusal
 from placet.store.cases import LockedCase, locked
 from placet.store.engine import Tx
+from placet.store.sight import sees_case
 
 ATTEMPT = "case.comment"
 MOST = 1_000
@@ -68,13 +69,19 @@ def _path(above: str, number: int) -> str:
     return ".".join([*levels[: DEEPEST - 1], f"{number:04}"])
 
 
+def _still_sees(tx: Tx, person_id: str, case_id: str) -> bool:
+    person = people.find(tx, person_id)
+    query = sa.select(t.case.c.id).where(t.case.c.id == case_id)
+    return person is not None and tx.conn.execute(query.where(sees_case(person))).first() is not None
+
+
 def _tell(case: LockedCase, person: Person, comment_id: str, text: str, above: Mapping[Any, Any] | None) -> None:
     """Tell the requester, and whoever is replied to."""
     tx = case.tx
     to = {case["requester"], *([above["person"]] if above else [])} - {person.id}
     page = tx.house.page(f"/cases/{case.id}")
     for one, name, email, external in people.addressees(tx, [Named(person=one) for one in sorted(to)], case["scope"]):
-        if external:
+        if external or not _still_sees(tx, one, case.id):
             continue
         why = "replied to you" if above and above["person"] == one else "commented"
         words = f"Hello {name},\n\n{person.name} {why} on {case['title']}:\n\n{text}\n\n{page}\n"

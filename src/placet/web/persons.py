@@ -13,6 +13,7 @@ from placet.control.directory import PeopleFilter, PersonFile
 from placet.control.errors import Problem, invalid
 from placet.control.people import NewToken
 from placet.control.roster import COLUMNS, GivenGrant, GivenGrants, NewPerson
+from placet.domain.access import Action, permitted
 from placet.domain.forms import Fault
 from placet.domain.people import EVERYWHERE, Grant, Person
 from placet.web import forms
@@ -48,6 +49,10 @@ async def add(request: Request, visitor: Visitor) -> Response:
         return await _new(request, visitor.person, tidy)
     try:
         given = _model(NewPerson, tidy)
+        # Rights are given here as well.
+        allowed = permitted(visitor.person, Action.MANAGE_PEOPLE, EVERYWHERE)
+        if allowed and given.grants and (asks := await confirmed(request, visitor, sent)):
+            return asks
         done = await control_of(request).people.add(visitor.person, given, once(request, tidy))
     except Problem as problem:
         return await _new(request, visitor.person, tidy, problem)
@@ -132,6 +137,10 @@ async def load(request: Request, visitor: Visitor) -> Response:
     sent = {key: value for key, value in form.items() if isinstance(value, str)}
     try:
         text = await _text(form.get("file"), sent.get("text", ""))
+        # A file does not come back with the question for the password, but its text does.
+        if asks := await confirmed(request, visitor, {**sent, "text": text}):
+            return asks
+        sent = _plain(sent)
         ids = [line.partition(",")[0].strip().strip('"') for line in text.splitlines()[1:]]
         before = await control.directory.there(visitor.person, ids[:5000])
         content = hashlib.sha256(text.encode()).hexdigest()
