@@ -32,6 +32,7 @@ async def nothing(page: Page) -> None:
 
 
 async def half_filled(page: Page) -> None:
+    await page.select_option("[name=_scope]", "deals")
     await page.fill("[name=name]", "Juniper Robotics")
     await page.fill("[name=contact_email]", "rosa at juniper")
     # A browser would tell what is missing before anything is sent; the server tells it all the same.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import expect
 
 from browser import polling
 from browser.browsing import Browsing, flaws
@@ -209,7 +210,7 @@ async def test_enter_in_a_field_previews_and_neither_adds_nor_removes(browsing: 
 async def test_somebody_else_sees_the_tally_change_and_keeps_what_they_type(browsing: Browsing) -> None:
     proposal = await polling.propose(browsing, title="Live")
     async with browsing.page("vala", f"/voter/proposals/{proposal}") as watching:
-        await watching.wait_for_function("document.documentElement.dataset.stream === 'open'")
+        await expect(watching.locator("html[data-stream=open]")).to_have_count(1)
         await watching.fill("#comment", "half a sent")
         await watching.focus("#comment")
         async with browsing.page("vera", f"/voter/proposals/{proposal}") as voting:
@@ -218,8 +219,9 @@ async def test_somebody_else_sees_the_tally_change_and_keeps_what_they_type(brow
             await voting.click("#vote button.primary")
             await voting.click("button[name=sure]")
             await voting.wait_for_url("**/receipt")
-        await watching.wait_for_function("document.querySelector('#standing').innerText.includes('1 of 3 has voted')")
-        await watching.wait_for_function("document.querySelector('#votes').innerText.includes('Seen at once')")
+        # The policy of the pages lets no text be run, not even one of a test that waits.
+        await expect(watching.locator("#standing")).to_contain_text("1 of 3 has voted")
+        await expect(watching.locator("#votes")).to_contain_text("Seen at once")
         assert await watching.input_value("#comment") == "half a sent"
         assert await watching.evaluate("document.activeElement.id") == "comment"
 

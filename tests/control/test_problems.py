@@ -4,12 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 import placet
 from placet.api import errors as api
-from placet.control.errors import CODES, Kind, Problem, uncounted
+from placet.catalogue.registry import CATALOGUE
+from placet.control.errors import CODES, Kind, Problem, plain_words, uncounted
 from placet.domain.forms import Fault
 from placet.domain.task import Refusal
+from placet.durable.workflow import Entry
 from placet.store.acts import NotCounted
 from placet.web import links
 
@@ -55,3 +58,13 @@ def test_an_uncounted_act_keeps_its_field_and_its_faults() -> None:
 def test_a_code_without_an_entry_cannot_be_raised() -> None:
     with pytest.raises(KeyError):
         Problem("surprise", "?")
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.kind)
+def test_a_wrong_address_or_id_is_told_without_its_pattern(entry: Entry) -> None:
+    """Of every request of the catalogue that has such a field."""
+    fields = {"contact_email", "email", "partner_id", "customer_id", "person_id"} & set(entry.request.model_fields)
+    with pytest.raises(ValidationError) as wrong:
+        entry.request.model_validate(dict.fromkeys(fields, "no @ way") | {"no such": 1, "title": 5})
+    told = {str(error["loc"][0]): plain_words(error) for error in wrong.value.errors() if error["loc"]}
+    assert all("^" not in told[name] for name in fields)

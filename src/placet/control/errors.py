@@ -243,9 +243,12 @@ PLAIN = {
 }
 
 
+ADDRESSED = "Write an e-mail address, such as nora@example.org."
 FORMS = {
     SLUG: "Use small letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit.",
-    MAIL: "Write an e-mail address, such as nora@example.org.",
+    MAIL: ADDRESSED,
+    # As requests of workflows write it.
+    r"^[^@\s]+@[^@\s]+\.[^@\s]+$": ADDRESSED,
 }
 """What is wrong with a text that has not the form of one of these patterns, without showing the pattern."""
 

@@ -102,7 +102,7 @@ def spans(title: str, rows: Sequence[tuple[str, float, float]], say: Say = plain
             tag(
                 "g",
                 hint,
-                words_at(LABELS - 10, y + 14, shortened(label, 30), "label", "end"),
+                words_at(LABELS - 10, y + 14, shortened(label, 27), "label", "end"),
                 tag("rect", class_="span p90", x=LABELS, y=y, width=long, height=18),
                 tag("rect", class_="span median", x=LABELS, y=y + 4, width=short, height=10),
                 words_at(LABELS + long + 6, y + 14, say(p90), "tick"),

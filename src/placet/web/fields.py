@@ -60,11 +60,19 @@ def _parts(schema: Mapping[str, Any], within: Mapping[str, Any]) -> Iterator[Fie
         yield _field(schema, name, _resolved(schema, part), name in required)
 
 
+def _label(name: str, title: str | None) -> str:
+    """What the schema calls the field, unless that was only made from its name."""
+    words = name.replace("_", " ")
+    return words.capitalize() if not title or title == words.title() else title
+
+
 def _resolved(schema: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
     """The part with its reference followed, and of an optional one what it is when given."""
     found = dict(part)
     if isinstance(reference := found.pop("$ref", None), str) and reference.startswith("#/$defs/"):
-        found = {**schema.get("$defs", {}).get(reference.removeprefix("#/$defs/"), {}), **found}
+        meant = schema.get("$defs", {}).get(reference.removeprefix("#/$defs/"), {})
+        # Its title is the name of a class, and not what the field is called.
+        found = {**{key: value for key, value in meant.items() if key != "title"}, **found}
     options = [option for option in found.get("anyOf", ()) if option.get("type") != "null"]
     numbers = [option for option in options if option.get("type") in ("number", "integer")]
     if len(options) == 1 or (
@@ -101,7 +109,7 @@ def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], requir
             kind, item = "list", _field(schema, "item", inner, True)
     return Field(
         name=name,
-        label=part.get("title") or name.replace("_", " ").capitalize(),
+        label=_label(name, part.get("title")),
         kind=kind,
         required=required,
         choices=tuple(choices) if kind == "choice" else (),

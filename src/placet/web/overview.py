@@ -14,6 +14,7 @@ from placet.control.overview_views import OverviewView, Period, Throughput
 from placet.store.cases import OPEN_STATES, CaseState
 from placet.web.charts import SERIES, Figure, Series, bars, spans
 from placet.web.pages import control_of, label, page, router
+from placet.web.process import step_name
 from placet.web.session import Visitor
 from placet.web.telling import amount
 from placet.web.words import _, later, reader
@@ -53,6 +54,7 @@ async def show(request: Request, visitor: Visitor, period: Annotated[Period, Que
         figures=_figures(view, period),
         periods=PERIODS,
         chosen=f"days={period.days}&by={period.by}",
+        step_name=step_name,
         turnout=view.turnout[:MOST_BALLOTS],
     )
 
