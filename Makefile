@@ -15,7 +15,7 @@ up: .venv/ready ## Start Placet here, with a sample organisation, until Ctrl-C
 	$(BIN)/placet up --demo
 
 test: check .venv/browser ## Format check, lint, strict types, import contracts, all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $${WORKERS:-3} --dist loadfile
 
 check: .venv/ready
 	$(BIN)/ruff format --check
