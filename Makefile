@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo up test check format lock record docs messages bench bench-votes bench-pages proof-crash proof-votes proof-money clean
+.PHONY: help demo up test check format lock record docs quality screenshots messages bench bench-votes bench-pages proof-crash proof-votes proof-money clean
 
 help: ## Show what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,13 +35,20 @@ docs: .venv/ready ## Generate the reference pages from the code
 	$(BIN)/python tests/docs/rules_of_voting.py
 	$(BIN)/python tests/docs/access_matrix.py
 
+quality: .venv/browser ## Measure the pages in a real browser, and write docs/quality.md
+	QUALITY=1 $(BIN)/python -m pytest tests/browser -q
+
+screenshots: .venv/browser ## Photograph a sample installation for docs/screenshots
+	cd tests && ../$(BIN)/python -m browser.screenshots ../docs/screenshots
+
 messages: .venv/ready ## Bring the catalogues up to date with the texts of the pages; ADD=xx begins one
 	$(BIN)/pybabel -q extract -F src/placet/web/locale/babel.cfg -k _n:1,2 -k later --sort-output \
-		--no-location --omit-header -o .venv/placet.pot src/placet/web
+		--no-location --omit-header -o src/placet/web/locale/placet.pot src/placet/web
 	test -z "$(ADD)" || test -e src/placet/web/locale/$(ADD)/LC_MESSAGES/placet.po || \
-		$(BIN)/pybabel -q init -D placet -i .venv/placet.pot -d src/placet/web/locale -l $(ADD)
+		$(BIN)/pybabel -q init -D placet -i src/placet/web/locale/placet.pot -d src/placet/web/locale -l $(ADD)
 	for one in $(wildcard src/placet/web/locale/*/LC_MESSAGES/placet.po); do $(BIN)/pybabel -q update -D placet \
-		-i .venv/placet.pot -d src/placet/web/locale --no-fuzzy-matching \
+		-i src/placet/web/locale/placet.pot -d src/placet/web/locale -w 120 --no-fuzzy-matching \
+		--ignore-obsolete --ignore-pot-creation-date \
 		-l "$$(basename "$$(dirname "$$(dirname "$$one")")")"; done
 
 proof-crash: .venv/ready ## Kill parts, KILLS times (500), on DATABASE (both), by SEED; RUN=folder goes on with a run

@@ -1,6 +1,6 @@
 """A small organisation behind the real application: a database file, people with tokens, cases with open tasks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx2
@@ -29,7 +29,7 @@ from placet.domain.people import External, Grant, Role
 from placet.domain.span import Span
 from placet.domain.task import APPROVE, REFUSE, Outcome, TaskSpec
 from placet.durable.case import Case
-from placet.durable.workflow import case, entry_of
+from placet.durable.workflow import Entry, case, entry_of
 from placet.store import course, people
 from placet.store import tables as t
 from placet.store.engine import Store
@@ -133,13 +133,19 @@ def _app(control: Control, status: EngineStatus) -> FastAPI:
 
 
 class Office:
-    def __init__(self, store: Store, clock: Any, app: Callable[[Control, EngineStatus], FastAPI] = _app) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Any,
+        app: Callable[[Control, EngineStatus], FastAPI] = _app,
+        catalogue: Sequence[Entry] | None = None,
+    ) -> None:
         self.store = store
         self.clock = clock
         self.tokens: dict[str, str] = {}
         self.engine: dict[str, Any] = {"engine": "up"}
         policies = {"order": {"review": "3d"}}
-        entries = tuple(entry_of(workflow) for workflow in WORKFLOWS)
+        entries = tuple(catalogue or (entry_of(workflow) for workflow in WORKFLOWS))
         self.control = Control(store, entries, lambda entry: policies.get(entry.kind, {}), tokens=(TOKEN,))
         self.app = app(self.control, self._status)
         self.http = httpx2.AsyncClient(

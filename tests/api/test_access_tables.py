@@ -6,6 +6,7 @@ from starlette.routing import Mount
 from api import test_access, test_credentials_access, test_multisig_access, test_voting_access
 from api.office import Office
 from web import test_access as pages
+from web import test_access_coop as coop_pages
 from web import test_access_voting as more_pages
 
 
@@ -21,6 +22,6 @@ def routes(office: Office) -> set[tuple[str, str]]:
 
 async def test_every_route_has_a_row_in_a_table_and_no_row_is_left_over(office: Office) -> None:
     api = (test_access, test_voting_access, test_multisig_access, test_credentials_access)
-    rows = [row for table in (*api, pages, more_pages) for row in table.ACCESS]
+    rows = [row for table in (*api, pages, more_pages, coop_pages) for row in table.ACCESS]
     listed = [(method, path.partition("?")[0]) for method, path in rows]
     assert routes(office) == set(listed)

@@ -54,6 +54,27 @@ async def test_a_member_sees_what_is_asked_signs_it_and_the_threshold_decides(co
     assert verify(lines).problems == ()
 
 
+async def test_nobody_is_shown_signatures_that_a_safe_would_take(council: Office) -> None:
+    """Rita, who asked and perhaps gets the money, could present them herself, and ask to be paid once more."""
+    await wallet(council, "tara", "theo")
+    intent = INTENT.model_copy(update={"safe_nonce": 4})
+    multisig = await put(council, wallets=True, intent=intent)
+    case_id = multisig.partition(".")[0]
+    typed = (await council.get("tara", f"{PATH}/{multisig}"))["typed_data"]
+    seen = []
+    for who in ("tara", "theo"):
+        given = await act(council, who, multisig, intent_hash=intent.hash, signature=sign(who, typed))
+        assert given.status_code == 200, given.text
+        seen.append(given.text)
+    late = await act(council, "tina", multisig, intent_hash=intent.hash)
+    assert late.json()["verdict"]["outcome"] == "approved"
+    for path in (f"{PATH}/{multisig}", f"/api/v1/cases/{case_id}"):
+        for who in ("rita", "tara"):
+            seen.append(str(await council.get(who, path)))
+    for text in (*seen, late.text):
+        assert not any(sign(who, typed)[2:40] in text for who in ("tara", "theo"))
+
+
 async def test_the_case_and_the_list_of_cases_say_what_it_waits_for(council: Office) -> None:
     multisig = await put(council)
     case_id = multisig.partition(".")[0]

@@ -35,6 +35,19 @@ async def test_one_registers_ones_own_wallet_with_its_signature(council: Office)
     assert line == ("tara", "wallet.registered", {"person": "tara", "wallet": ADDRESS, "earlier": None})
 
 
+async def test_only_an_administrator_registers_another_in_the_place_of_ones_wallet(council: Office) -> None:
+    signature = sign("tara", await proof(council))
+    assert (await put(council, "tara", signature=signature)).status_code == 200
+    other = key_of("thief").address
+    proven = sign("thief", await proof(council, address=other))
+    answer = await put(council, "tara", address=other, signature=proven)
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert (await council.lines("@refused"))[-1] == ("tara", "wallet.register", {"code": "forbidden", "person": "tara"})
+    assert (await put(council, "tara", signature=signature)).status_code == 200
+    assert (await council.get("root", TARA))["address"] == ADDRESS
+    assert (await put(council, "root", address=other)).status_code == 200
+
+
 async def test_an_administrator_registers_anybodys_and_their_person_is_told(council: Office) -> None:
     assert (await put(council, "root")).status_code == 200
     mails = (await council.get("tara", "/api/v1/messages"))["items"]

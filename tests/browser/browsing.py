@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, Page
 
 from api.office import Office
+from browser.quality import FOUND
 from browser.scenes import Scene
 from placet.api.app import close_streams, create_app
 from placet.api.service import EngineStatus
@@ -46,16 +47,23 @@ SEEN_RULES = {
 }
 
 
-def _app(control: Control, status: EngineStatus) -> FastAPI:
+def application(control: Control, status: EngineStatus) -> FastAPI:
     return create_app(control, status, poll_seconds=0.05)
 
 
 @asynccontextmanager
 async def serving(store: Store, clock: Any) -> AsyncIterator[tuple[Office, str]]:
     """The application behind a real server, with its people; at the address."""
-    office = Office(store, clock, _app)
+    office = Office(store, clock, application)
     for person, grants in STAFF.items():
         await office.hire(person, *grants)
+    async with running(office) as address:
+        yield office, address
+
+
+@asynccontextmanager
+async def running(office: Office) -> AsyncIterator[str]:
+    """A real server; at its address."""
     config = uvicorn.Config(office.app, host="127.0.0.1", port=0, log_level="error", access_log=False)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
@@ -63,7 +71,7 @@ async def serving(store: Store, clock: Any) -> AsyncIterator[tuple[Office, str]]
         while not server.started:
             await asyncio.sleep(0)
     try:
-        yield office, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         close_streams(office.app)
         server.should_exit = True
@@ -84,9 +92,7 @@ class Browsing:
             base_url=self.address,
             java_script_enabled=script,
             reduced_motion="reduce",
-            locale="en-GB",
-            timezone_id="UTC",
-            **more,
+            **{"locale": "en-GB", "timezone_id": "UTC", **more},
         )
         context.set_default_timeout(10_000)
         if who is not None:
@@ -134,4 +140,5 @@ async def flaws(page: Page) -> list[str]:
                 for one in violations
                 for node in one["nodes"]
             ]
+    FOUND.looked(len(found))
     return found

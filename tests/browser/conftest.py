@@ -11,6 +11,7 @@ import pytest_asyncio
 from playwright.async_api import async_playwright
 from sqlalchemy.engine import Connection
 
+from browser import quality
 from browser.browsing import Browsing, serving
 from browser.scenes import play
 from placet.store import schema
@@ -50,3 +51,14 @@ async def browsing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Br
         yield Browsing(browser, office, address, await play(office))
         await browser.close()
     store.close()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and "tests/browser/" in report.nodeid:
+        quality.FOUND.ended(report.nodeid, report.passed)
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """`make quality` keeps what was measured."""
+    if os.environ.get("QUALITY") and exitstatus == 0:
+        quality.PAGE.write_text(quality.told(quality.FOUND), encoding="utf-8")

@@ -5,6 +5,7 @@ from playwright.async_api import expect
 
 from api.office import review
 from browser.browsing import Browsing
+from browser.quality import FOUND
 from placet.control.people import NewToken
 from placet.domain.people import Role
 from placet.store import people
@@ -28,6 +29,11 @@ CORPUS = (
     f"<math><mtext></form><form><mglyph><style></math><img src onerror={RUN}>",
     f"\u202e<b onmouseover={RUN}>",
     f"--><script>{RUN}</script><!--",
+)
+
+FIELDS = (
+    *("title of a case", "title of a task", "instructions", "what is shown", "comment of an answer"),
+    *("reason of a pause", "name of a file", "label of a token", "name of a person", "search for cases"),
 )
 
 
@@ -80,6 +86,7 @@ async def test_no_text_of_people_is_ever_executed(browsing: Browsing) -> None:
         task = await office.task(review(title=CORPUS[2][:190]))
         await page.goto("/")
         await expect(page.locator(f'a[href="/tasks/{task}"]')).to_be_visible()
+    FOUND.attacked(FIELDS, len(CORPUS), len(executed))
     assert executed == []
 
 

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from browser import polling
 from browser.browsing import Browsing, flaws
+from browser.quality import FOUND
 from placet.control.roster import GivenGrant, NewPerson
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -27,6 +28,11 @@ XSS = (
 )
 LONG = "Donaudampfschiff" * 8
 """A word that no telephone is wide enough for."""
+
+FIELDS = (
+    *("title of a proposal", "description of a proposal", "title of its step", "description of its step"),
+    *("comment of a vote", "name of somebody new", "form of a proposal", "preview of a proposal"),
+)
 
 
 @dataclass(frozen=True)
@@ -266,4 +272,5 @@ async def test_no_text_of_anybody_runs_as_a_script(browsing: Browsing, floor: Fl
         async with browsing.page(who, path) as page:
             if await page.evaluate("window.hit !== undefined"):
                 found.append(path)
+    FOUND.attacked(FIELDS, len(XSS), len(found))
     assert found == []

@@ -15,6 +15,7 @@ from placet.control.events import Place
 from placet.control.faucet import GivenDeposit
 from placet.control.listing import CaseFilter, Narrowing
 from placet.control.overview_views import Period
+from placet.control.policies import GivenPolicy
 from placet.control.roster import GivenGrant, GivenGrants
 from placet.control.sent import Paging
 from placet.control.tasks import GivenAnswer
@@ -119,6 +120,24 @@ async def test_two_administrators_cannot_remove_each_other(office: Office) -> No
     left = [one for one in (await person(office, "root"), await person(office, "ruth")) if one.holds_any("admin")]
     assert len(left) == 1
     assert sorted(results) in (["done", "forbidden"], ["done", "last-admin"])
+
+
+async def test_of_two_who_change_one_version_of_a_policy_at_once_one_is_told_that_it_did_not_count(
+    office: Office,
+) -> None:
+    root = await person(office, "root")
+
+    async def put(review: str) -> str:
+        try:
+            await office.control.policies.put(root, "order", GivenPolicy(values={"review": review}, base_version=0))
+        except Problem as problem:
+            return problem.code
+        return review
+
+    told = await asyncio.gather(*(put(f"{days}d") for days in range(3, 9)))
+    (counted,) = [one for one in told if one != "stale-policy"]
+    shown = next(one for one in (await office.control.policies.listed(root)).items if one.name == "order")
+    assert (shown.version, shown.values["review"]) == (1, counted)
 
 
 async def test_reading_past_a_deadline_applies_it_from_many_sides_once(office: Office) -> None:

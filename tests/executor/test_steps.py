@@ -147,6 +147,8 @@ async def test_approvals_forged_straight_to_temporal_move_no_money(chain: Anvil,
                     )
                 tried += 1
         assert at.journal.next_nonce == 0
+        assert (await world.case(case_id))["final_step"] is None
+        assert {"pay", "prepare"} - {name.split("/")[0].split(".")[1] for name in await world.steps(case_id)} == {"pay"}
         judge("Approvals forged straight to Temporal", tried + 4, 0, at.judged([intent]))
 
 

@@ -112,3 +112,28 @@ def test_the_time_of_a_parent_never_goes_back_when_it_cancels_a_child(scene):
     states = sa.select(t.case.c.cancelled_by)
     assert scene.do(lambda tx: tx.conn.execute(states).scalars().all()) == ["cora", "cora"]
     assert scene.do(lambda tx: outbox.waiting(tx)) >= 2
+
+
+def test_a_case_that_was_cancelled_before_its_child_began_begins_none(scene):
+    scene.do(lambda tx: course.cancel(tx, scene.person_of("cora"), "case-1", "no"))
+    assert asks(scene).direction is Direction.CANCELLED
+    for _ in range(2):
+        verdict = asks(scene, state="compensating").verdict
+        assert (verdict.outcome, verdict.favourable) == ("cancelled", False)
+    assert count(scene) == 0
+
+
+def test_a_child_that_a_restored_database_has_forgotten_is_still_waited_for_while_its_parent_is_taken_back(scene):
+    ask = Ask(spec=child_of(scene), ordinal=1, open=True)
+    told = Report(case_id="case-1", run_id="run-1", seen=0, state="compensating", ask=ask)
+    assert scene.do(lambda tx: course.report(tx, told)).verdict is None
+    assert count(scene) == 1
+
+
+def test_a_paused_case_begins_its_child_only_when_it_is_resumed(scene):
+    scene.do(lambda tx: course.pause(tx, scene.person_of("cora"), "case-1", "wait"))
+    assert asks(scene).direction is Direction.PAUSED
+    assert count(scene) == 0
+    scene.do(lambda tx: course.resume(tx, scene.person_of("cora"), "case-1", "go on"))
+    assert asks(scene).verdict is None
+    assert count(scene) == 1

@@ -83,6 +83,17 @@ def test_an_entry_is_made_once_and_leaves_an_inactive_person_behind(scene):
     assert scene.know("nia").active
 
 
+def test_whoever_enters_again_begins_without_the_rights_and_tokens_of_before(scene):
+    scene.person("nia", "admin", "council@deals")
+    scene.do(lambda tx: people.issue_token(tx, "nia", "nia", "old", "plc_old"))
+    scene.do(lambda tx: people.set_active(tx, "root", "nia", False, "case-0"))
+    again = NewMember(person="nia", name="Nia", email=scene.know("nia").email)
+    assert scene.do(lambda tx: membership.enter(tx, "k", "case-1", again)).result is Entry.ENTERED
+    assert scene.know("nia").active and held(scene, "nia") == set()
+    live = sa.select(t.access_token.c.hash).where(t.access_token.c.revoked_at.is_(None))
+    assert scene.do(lambda tx: tx.conn.execute(live).all()) == []
+
+
 def test_an_id_of_somebody_else_is_never_taken_and_never_left(scene):
     taken = NewMember(person="rita", name="Other", email="other@x.example")
     assert scene.do(lambda tx: membership.enter(tx, "k", "case-1", taken)).result is Entry.TAKEN

@@ -110,3 +110,9 @@ def test_the_same_step_in_another_round_is_another_step(scene: Scene) -> None:
     plan(scene, PAY)
     finish(scene, PAY, StepState.DONE, 1)
     assert plan(scene, finish_first) == Planned()
+
+
+def test_a_case_that_has_ended_begins_no_step(scene: Scene) -> None:
+    scene.close()
+    assert plan(scene, PAY.model_copy(update={"final": True})).direction is Direction.PAUSED
+    assert scene.case_row()["final_step"] is None

@@ -56,6 +56,9 @@ ACCESS: dict[tuple[str, str], dict[str, int | str]] = {
     ("POST", "/signin"): everybody(401),
     ("GET", "/signin/provider"): everybody(404),
     ("GET", "/signin/provider/callback"): everybody(404),
+    ("POST", "/signin/passkey"): everybody(403),
+    # A script asks, which is told rather than led away.
+    ("POST", "/passkeys/options/{purpose}"): signed_in(**dict.fromkeys(UNKNOWN, 401)),
     ("POST", "/signout"): everybody(SIGN_IN),
     ("GET", "/invitation/{token}"): everybody(404),
     ("POST", "/invitation/{token}"): everybody(404),
@@ -72,17 +75,26 @@ ACCESS: dict[tuple[str, str], dict[str, int | str]] = {
     # The one who is asked for documents is outside; coordinators may add some.
     ("POST", "/tasks/{task_id}/documents"): MANAGED,
     ("GET", "/cases"): signed_in(),
+    ("GET", "/cases/export.csv"): signed_in(),
     ("GET", "/cases/{case_id}"): SEEN,
     ("GET", "/cases/{case_id}/documents/{content_hash}"): SEEN,
+    ("GET", "/cases/{case_id}/documents/{content_hash}/preview"): SEEN,
+    # The document of this office is no picture.
+    ("GET", "/cases/{case_id}/documents/{content_hash}/picture"): signed_in(404),
     ("POST", "/cases/{case_id}/pause"): MANAGED,
     ("POST", "/cases/{case_id}/resume"): MANAGED,
     ("POST", "/cases/{case_id}/cancel"): MANAGED,
     ("POST", "/cases/{case_id}/documents"): MANAGED,
+    ("POST", "/cases/{case_id}/comments"): signed_in(DONE, **HIDDEN),
     ("GET", "/account"): signed_in(),
+    # Nobody of them signs with the wallet.
+    ("POST", "/account/wallet"): signed_in(422),
     ("POST", "/account/preferences"): signed_in(DONE),
     ("POST", "/account/password"): signed_in(403),
     ("POST", "/account/sessions/{session_id}/end"): signed_in(404),
     ("POST", "/account/sessions/end"): everybody(SIGN_IN),
+    ("POST", "/account/passkeys"): signed_in(),
+    ("POST", "/account/passkeys/{passkey_id}/remove"): signed_in(404),
     ("POST", "/account/tokens"): signed_in(),
     ("POST", "/account/tokens/{token_id}/revoke"): signed_in(404),
 }
@@ -92,6 +104,8 @@ FORMS: dict[str, dict[str, str]] = {
     "/tasks/{task_id}": {"outcome": "approve"},
     "/tasks/{task_id}/delegate": {"to": "bea"},
     "/tasks/{task_id}/reassign": {"to": "bea"},
+    "/account/passkeys": {"name": "Telephone"},
+    "/cases/{case_id}/comments": {"text": "So it is."},
     "/account/preferences": {"zone": "Europe/Lisbon"},
     "/account/password": {"old": "x", "new": "three calm words", "again": "three calm words"},
 }
@@ -116,9 +130,8 @@ async def tried(office: Office, caller: Desk, method: str, path: str, ids: tuple
     case_id, asked, task = ids
     # Documents are wanted from somebody outside, by a task of their own.
     task = asked if path == "/tasks/{task_id}/documents" else task
-    filled = path.format(
-        case_id=case_id, task_id=task, content_hash=HASH, token="a.b", session_id="0" * 16, token_id="0" * 16
-    )
+    numbers = dict.fromkeys(("session_id", "token_id", "passkey_id"), "0" * 16)
+    filled = path.format(case_id=case_id, task_id=task, content_hash=HASH, token="a.b", purpose="register", **numbers)
     more: dict[str, Any] = {}
     if path.endswith("/documents") and method == "POST":
         more["files"] = {"file": ("deed.txt", b"A deed.")}

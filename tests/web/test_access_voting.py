@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from api import chamber
 from api.office import Office
 from placet.store import tables as t
-from placet.web import administration, catalogue, persons, proposing, voting
+from placet.web import administration, catalogue, overview, persons, proposing, upkeep, voting
 from web.desk import Desk, desk
 
 DONE = "done"
@@ -77,8 +77,18 @@ ACCESS: dict[tuple[str, str], Table] = {
     ("GET", "/admin/money"): {**OFFICE, "coordinator": 403},
     ("POST", "/admin/money"): ADMIN_DONE,
     ("GET", "/admin/policies"): OFFICE,
+    ("GET", "/admin/policies/{name}"): OFFICE,
+    ("POST", "/admin/policies/{name}"): ADMIN_DONE,
     ("GET", "/admin/mails"): ADMIN,
     ("GET", "/admin/health"): OFFICE,
+    ("GET", "/overview"): signed_in(),
+    ("GET", "/overview/export.csv"): signed_in(),
+    ("GET", "/admin/steps"): ADMIN,
+    # There is no such task.
+    ("POST", "/admin/steps"): only(404, "admin"),
+    ("GET", "/admin/outbox"): ADMIN,
+    # There is no such mail.
+    ("POST", "/admin/outbox/{message_id}/retry"): only(404, "admin"),
 }
 
 FORMS: dict[str, dict[str, str]] = {
@@ -97,13 +107,14 @@ FORMS: dict[str, dict[str, str]] = {
     "/admin/people/new": {"id": "new", "name": "New", "email": "new@example.org"},
     "/admin/import": {"text": "id,name,email,grants\nnew,New,new@example.org,\n"},
     "/admin/money": {"amount": "5"},
+    "/admin/policies/{name}": {"review": "9d", "base_version": "0"},
 }
 
 
 def test_the_table_names_every_route_of_these_pages() -> None:
     routes = {
         (method, route.path)
-        for area in (voting, proposing, catalogue, persons, administration)
+        for area in (voting, proposing, catalogue, persons, administration, overview, upkeep)
         for route in area.routes.routes
         if isinstance(route, APIRoute)
         for method in route.methods
@@ -112,7 +123,9 @@ def test_the_table_names_every_route_of_these_pages() -> None:
 
 
 async def tried(office: Office, caller: Desk, method: str, path: str, proposal: str) -> int | str:
-    filled = path.format(proposal_id=proposal, kind="order", person_id="ben", token_id="0" * 16)
+    filled = path.format(
+        proposal_id=proposal, kind="order", person_id="ben", token_id="0" * 16, name="order", message_id=1
+    )
     if method == "GET":
         answer = await caller.get(filled)
     else:

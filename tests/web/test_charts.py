@@ -26,9 +26,6 @@ HOSTILE = (
 KINDS: dict[str, Callable[[str], Figure]] = {
     "bars": lambda text: charts.bars(text, [text, "b"], [Series(text, (1, 2)), Series("other", (0, 3))]),
     "spans": lambda text: charts.spans(text, [(text, 3, 9), ("b", 1, 1)]),
-    "ring": lambda text: charts.ring(text, 3, 5, 4, say=lambda value: text),
-    "tally": lambda text: charts.tally(text, [(text, 3), ("against", 1)], 9),
-    "sparkline": lambda text: charts.sparkline(text, [(text, 1), ("b", 4)]),
 }
 ALLOWED = {"svg", "title", "g", "rect", "circle", "line", "polyline", "text"}
 ATTRIBUTES = {"viewBox", "role", "aria-label", "class", "x", "y", "x1", "y1", "x2", "y2", "width", "height"}
@@ -94,33 +91,10 @@ def test_spans_show_the_median_within_the_ninth_of_ten() -> None:
     assert figure.rows[0] == ("Legal review", "2 h", "8 h")
 
 
-def test_a_ring_shows_its_share_and_whether_the_goal_is_reached() -> None:
-    below, at = charts.ring("Quorum", 2, 8, 4), charts.ring("Quorum", 4, 8, 4)
-    assert of_class(parsed(below.svg), "ring-part")[0].attrib["stroke-dasharray"] == "25 100"
-    assert not of_class(parsed(below.svg), "reached") and of_class(parsed(at.svg), "reached")
-    assert "2 of 8, 4 needed" in below.svg
-    assert at.rows == (("Now", "4"), ("Of", "8"), ("Needed", "4"))
-
-
-def test_a_tally_leaves_room_for_who_has_not_voted() -> None:
-    root = parsed(charts.tally("Votes", [("for", 3), ("against", 1)], 8).svg)
-    wide = [float(bar.attrib["width"]) for bar in of_class(root, "tally") if bar.tag == f"{SVG}rect"]
-    assert wide == [240, 80]
-
-
-def test_a_sparkline_goes_from_the_oldest_to_the_newest() -> None:
-    root = parsed(charts.sparkline("Balance", [("Mo", 0), ("Tu", 10), ("We", 5)]).svg)
-    points = [tuple(map(float, point.split(","))) for point in of_class(root, "spark")[0].attrib["points"].split()]
-    assert points == [(4, 28), (60, 4), (116, 16)]
-
-
 EMPTY = (
     charts.bars("t", [], []),
     charts.bars("t", ["a"], []),
     charts.spans("t", []),
-    charts.ring("t", 0, 0),
-    charts.tally("t", []),
-    charts.sparkline("t", []),
 )
 
 
@@ -139,9 +113,6 @@ def test_whatever_the_figures_are_every_coordinate_is_a_number(values: list[floa
     made = (
         charts.bars("t", labels, [Series("s", tuple(values))]),
         charts.spans("t", [(label, value, whole) for label, value in zip(labels, values, strict=True)]),
-        charts.ring("t", whole, values[0] if values else 0, whole),
-        charts.tally("t", list(zip(labels, values, strict=True)), whole),
-        charts.sparkline("t", list(zip(labels, values, strict=True))),
     )
     for figure in made:
         root = parsed(figure.svg)

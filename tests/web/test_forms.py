@@ -50,7 +50,7 @@ def test_each_property_becomes_the_input_that_fits() -> None:
         "away": "group",
         "stops": "list",
         "tags": "lines",
-        "more": "json",
+        "more": "pairs",
         "outcome": "text",
     }
 
@@ -72,7 +72,7 @@ def test_a_form_that_was_filled_in_is_read_back() -> None:
         "stops.2.place.city": "Bern",
         "stops.2.days": "1",
         "tags": "a\r\n\r\n b ",
-        "more": '{"x": 1}',
+        "more": "x = 1\n\nterm=5d",
         "data.outcome": "inner",
         "outcome": "outer",
     }
@@ -88,20 +88,20 @@ def test_a_form_that_was_filled_in_is_read_back() -> None:
         "home": {"city": "Rome"},
         "stops": [{"place": {"city": "Oslo"}, "days": 2}, {"place": {"city": "Bern"}, "days": 1}],
         "tags": ["a", "b"],
-        "more": {"x": 1},
+        "more": {"x": 1, "term": "5d"},
         "outcome": "inner",
     }
     assert Trip.model_validate(data)
 
 
 def test_what_cannot_be_read_points_at_its_place() -> None:
-    sent = {"price": "much", "stops.0.place.city": "Oslo", "stops.0.days": "two", "more": "{", "at": "noon"}
+    sent = {"price": "much", "stops.0.place.city": "Oslo", "stops.0.days": "two", "more": "x", "at": "noon"}
     _, faults = forms.read(sent, FIELDS)
     assert faults == [
         Fault(pointer="/data/at", detail="Choose a date and a time."),
         Fault(pointer="/data/price", detail="Write a number like 12.5."),
         Fault(pointer="/data/stops/0/days", detail="Write a whole number."),
-        Fault(pointer="/data/more", detail="Write valid JSON."),
+        Fault(pointer="/data/more", detail="Write each line as a name, = and a value."),
     ]
 
 

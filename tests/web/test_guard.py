@@ -93,6 +93,13 @@ async def test_programs_with_a_token_are_no_forms(office: Office) -> None:
     assert answer.status_code == 200
 
 
+async def test_a_name_and_password_in_an_address_do_not_make_a_form_a_program(office: Office) -> None:
+    task = await office.task()
+    ben = await desk(office, "ben")
+    headers = {"Sec-Fetch-Site": "cross-site", "Authorization": "Basic eDp5"}
+    assert (await ben.post(f"/tasks/{task}", {"outcome": "approve"}, headers=headers)).status_code == 403
+
+
 async def test_a_cookie_of_an_installation_behind_tls_is_bound_to_its_host(office: Office) -> None:
     object.__setattr__(office.store, "house", type(office.store.house)("https://placet.example", "x" * 40))
     root = await desk(office, "root")

@@ -1,13 +1,22 @@
 """Languages: catalogues compiled when needed, the reader's choice, and pages that are read from the right."""
 
+import re
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po
+from markupsafe import Markup
 
 from api.office import Office
-from placet.web import words
+from placet.web import telling, times, words
 from web.desk import desk
 
+PAGES = Path(words.__file__).parent
 ARABIC = """
 msgid ""
 msgstr ""
@@ -80,12 +89,92 @@ def test_an_odd_zone_is_utc(name: str | None) -> None:
     assert words.zone_of(name).key == "UTC"
 
 
-def test_every_catalogue_fits_the_texts() -> None:
-    """Placeholders are the same in each language, else a page would break in it."""
-    from babel.messages.pofile import read_po
+def of_the_code() -> Catalog:
+    """Every text that the code says now, found as `make messages` finds it."""
+    with (words.LOCALES / "babel.cfg").open("r", encoding="utf-8") as file:
+        methods, options = parse_mapping_cfg(file)
+    keywords = DEFAULT_KEYWORDS | {"_n": (1, 2), "later": None}
+    found = Catalog()
+    for _file, _line, text, _comments, _context in extract_from_dir(PAGES, methods, options, keywords):
+        found.add(text)
+    return found
 
-    for file in words.LOCALES.glob("*/LC_MESSAGES/placet.po"):
-        with file.open("rb") as source:
-            read = read_po(source, abort_invalid=True)
-        wrong = [message.id for message in read for _error in message.check(read) if message.id]
-        assert wrong == [], file
+
+def of(language: str) -> Catalog:
+    with (words.LOCALES / language / "LC_MESSAGES" / "placet.po").open("rb") as source:
+        return read_po(source, locale=language, abort_invalid=True)
+
+
+def placeholders(text: str) -> Counter[str]:
+    return Counter(re.findall(r"%\(\w+\)[a-z]", text))
+
+
+LANGUAGES = [file.parents[1].name for file in words.LOCALES.glob("*/LC_MESSAGES/placet.po")]
+
+
+def test_there_is_an_arabic_catalogue() -> None:
+    assert "ar" in LANGUAGES and words.languages()["ar"] == "العربية"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_catalogue_is_up_to_date_with_the_code(language: str) -> None:
+    """If this fails, `make messages` brings the new texts in, and takes the old ones away."""
+    said = {message.id for message in of_the_code() if message.id}
+    kept = {message.id for message in of(language) if message.id}
+    assert (sorted(map(str, said - kept)), sorted(map(str, kept - said))) == ([], [])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nearly_everything_is_translated(language: str) -> None:
+    messages = [message for message in of(language) if message.id]
+    missing = [message.id for message in messages if not any(message.string)]
+    assert len(missing) <= 0.05 * len(messages), missing
+    assert [message.id for message in messages if message.fuzzy] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_translation_holds_what_will_be_filled_in(language: str) -> None:
+    """Placeholders are the same in each language, else a page would break in it; so are all forms of a plural."""
+    catalogue = of(language)
+    for message in catalogue:
+        if not message.id or not any(message.string):
+            continue
+        asked = message.id if isinstance(message.id, str) else message.id[1]
+        told = [message.string] if isinstance(message.string, str) else list(message.string)
+        assert len(told) == (catalogue.num_plurals if message.pluralizable else 1), message.id
+        assert [placeholders(one) for one in told] == [placeholders(asked)] * len(told), message.id
+        assert all(one.strip() for one in told), message.id
+        assert list(message.check(catalogue)) == []
+
+
+def test_arabic_counts_in_six_ways() -> None:
+    words.read_by(words.Reader(language="ar"))
+    told = [words._n("%(num)s business day", "%(num)s business days", number) for number in (0, 1, 2, 3, 11, 100)]
+    plain = [one.replace("\u2068", "").replace("\u2069", "") for one in told]
+    assert plain[3:] == ["3 أيام عمل", "11 يوم عمل", "100 يوم عمل"] and "يوما عمل" in plain[2]
+    words.read_by(words.Reader())
+
+
+def test_what_is_filled_in_is_set_apart_in_a_language_read_from_the_right() -> None:
+    """Else an id at the end of a sentence would take the full stop along."""
+    words.read_by(words.Reader(language="ar"))
+    assert words._("Hello %(name)s.", name="Ben") == "مرحبًا \u2068Ben\u2069."
+    words.read_by(words.Reader())
+    assert words._("Hello %(name)s.", name="Ben") == "Hello Ben."
+
+
+def test_an_english_text_is_marked_on_a_page_in_another_language_alone() -> None:
+    text = "Waiting for <somebody>."
+    assert words.written(text) == text
+    words.read_by(words.Reader(language="ar"))
+    assert words.written(text) == Markup('<span lang="en" dir="auto">Waiting for &lt;somebody&gt;.</span>')
+    assert words.written("Inbox") == "الوارد" and words.written("مرحبًا") == "مرحبًا"
+    words.read_by(words.Reader())
+
+
+def test_numbers_and_sizes_are_told_in_the_language() -> None:
+    words.read_by(words.Reader(language="ar", zone=words.ZoneInfo("Africa/Cairo")))
+    assert telling.amount(1234567) == "1,234,567" and telling.span("3d") == "3 أيام"
+    assert telling.file_size(1500) == "1.5 كيلوبايت"
+    assert times.absolute(datetime(2026, 1, 2, 22, 30, tzinfo=UTC)) == "3 يناير 2026, 00:30 EET"
+    words.read_by(words.Reader())

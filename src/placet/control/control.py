@@ -25,9 +25,11 @@ from placet.control.links import Links
 from placet.control.messages import Messages
 from placet.control.multisigs import Multisigs
 from placet.control.overview import Overview
+from placet.control.passkeys import Passkeys
 from placet.control.people import People
 from placet.control.policies import Policies
 from placet.control.polls import Polls
+from placet.control.previews import Previews
 from placet.control.process import Processes
 from placet.control.resources import Resources
 from placet.control.sessions import Sessions
@@ -65,10 +67,12 @@ class Control:
         session: SessionRules | None = None,
     ) -> None:
         self.door = Door(store)
+        self.currencies = tuple(tokens or ())
         self.people = People(self.door)
         self.directory = Directory(self.door)
         self.tokens = Tokens(self.door)
         self.accounts = Accounts(self.door, session or SessionRules())
+        self.passkeys = Passkeys(self.door)
         self.sessions = Sessions(self.door, session or SessionRules())
         self.policies = Policies(self.door, catalogue, policies)
         starters = [role for entry in catalogue for role in entry.starters]
@@ -99,10 +103,11 @@ class Control:
         self.comments = Comments(self.door)
         self.overview = Overview(self.door)
         self.tasks = Tasks(self.door)
-        self.inbox = Inbox(self.door, self.tasks)
         self.multisigs = Multisigs(self.door)
+        self.inbox = Inbox(self.door, self.tasks, self.multisigs)
         self.wallets = Wallets(self.door)
         self.documents = Documents(self.door, blobs or StoredBlobs(store), most_bytes)
+        self.previews = Previews(self.documents)
         self.links = Links(self.door, self.tasks, self.documents)
         self.messages = Messages(self.door)
         self.events = Events(self.door)

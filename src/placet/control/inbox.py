@@ -1,4 +1,4 @@
-"""What awaits somebody: tasks they may answer and votes they have not cast, most urgent first."""
+"""What awaits somebody: tasks they may answer, votes not cast, payments to approve as a council; urgent first."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from placet.catalogue.voting.model import VOTERS
 from placet.control import reading
 from placet.control.door import Door
+from placet.control.multisigs import MultisigLine, Multisigs
 from placet.control.sent import Paging
 from placet.control.tasks import Tasks
 from placet.control.views import CaseRef, OutcomeView, View
@@ -20,15 +21,16 @@ from placet.store.ballots import NAME, count_of
 from placet.store.engine import Tx
 
 MOST_VOTES = 200
+WAITS = "not-your-turn"
 
 _p, _d, _r, _a, _c = t.proposal.c, t.decision.c, t.roll.c, t.act.c, t.case.c
 
 
 class Awaiting(View):
-    """One thing that awaits somebody: `why` them, and what `silence` does. Votes have no outcomes here: a vote is cast
-    on a page of its own."""
+    """One thing that awaits somebody: `why` them, and what `silence` does. Votes and payments have no outcomes here:
+    each has a page of its own."""
 
-    form: Literal["task", "ballot"]
+    form: Literal["task", "ballot", "multisig"]
     id: str
     case: CaseRef
     title: str
@@ -41,19 +43,20 @@ class Awaiting(View):
 
 
 class InboxView(View):
-    """The votes, and a page of the tasks; `next_cursor` leads to more tasks."""
+    """The votes and payments, and a page of the tasks; `next_cursor` leads to more tasks."""
 
     items: list[Awaiting]
     next_cursor: str | None
 
 
 class Inbox:
-    def __init__(self, door: Door, tasks: Tasks) -> None:
+    def __init__(self, door: Door, tasks: Tasks, multisigs: Multisigs) -> None:
         self._door = door
         self._tasks = tasks
+        self._multisigs = multisigs
 
     async def of(self, person: Person, page: Paging) -> InboxView:
-        """Earliest deadline first. Votes come with the first page of tasks."""
+        """Earliest deadline first. Votes and payments come with the first page of tasks."""
         tasks = await self._tasks.mine(person, page)
         found = [
             Awaiting(
@@ -72,8 +75,16 @@ class Inbox:
         ]
         if page.cursor is None:
             found += await self.votes(person)
+            found += await self.payments(person)
         found.sort(key=lambda one: (one.due_at is None, one.due_at, one.id))
         return InboxView(items=found, next_cursor=tasks.next_cursor)
+
+    async def payments(self, person: Person) -> list[Awaiting]:
+        """The payments that this person may approve or refuse now, as one of their council."""
+        if person.external:
+            return []
+        lines = await self._multisigs.mine(person, Paging(limit=MOST_VOTES))
+        return [_payment(line) for line in lines.items if line.why_not is None or line.why_not.code != WAITS]
 
     async def votes(self, person: Person) -> list[Awaiting]:
         """The open votes on whose roll this person is, and which they have not cast."""
@@ -127,4 +138,16 @@ def _vote(row: Any, now: datetime) -> Awaiting:
         due_at=deadline(rules, count),
         why=f"You are {rules.electorate.name} of {row['scope']}.",
         silence=voting.ballot_sentence(rules, count, row["paused_at"] or now),
+    )
+
+
+def _payment(line: MultisigLine) -> Awaiting:
+    return Awaiting(
+        form="multisig",
+        id=line.id,
+        case=line.case,
+        title=line.title,
+        due_at=line.due_at,
+        why=f"You are of the council; {line.approvals} of {line.threshold} have approved.",
+        silence=line.waiting_for,
     )

@@ -94,7 +94,12 @@ class Policies:
             if (problem := self.fault(tx, order)) is not None:
                 audit_refusal(tx, present.id, ATTEMPT, problem.code, {"policy": name})
                 return problem
-            policies.put(tx, order, self.check, present.id, None, None)
+            changed = policies.put(tx, order, self.check, present.id, None, None)
+            if changed.result != "done":
+                # Somebody else was quicker.
+                audit_refusal(tx, present.id, ATTEMPT, "stale-policy", {"policy": name})
+                detail = f"{changed.why} Look at it first."
+                return Problem("stale-policy", detail, field="base_version", extra={"version": changed.version})
             return Done(self._view(tx, name).model_dump(mode="json"))
 
         return await self._door.act(person, ATTEMPT, act, once)

@@ -27,6 +27,7 @@ from placet.store.engine import Tx
 
 MOST_OPEN = 200
 MOST_VOTES = 200
+NOT_OPEN = WhyNot(code="vote-not-open", detail="Nobody can vote on this: it is being discussed, or was withdrawn.")
 
 _p, _d, _a, _n, _x = t.proposal.c, t.decision.c, t.act.c, t.person.c, t.exclusion.c
 
@@ -43,12 +44,14 @@ class VoteLine(View):
 
 
 class PollLine(View):
-    """A proposal in a list: `closes_at` is when its vote ends by itself, None while no clock runs or after the end."""
+    """A proposal in a list: `closes_at` is when its vote ends by itself, None while no clock runs or after the end;
+    `opens_at` is when it begins, while it is discussed."""
 
     proposal: ProposalView
     proposer_name: str
     created_at: datetime
     closes_at: datetime | None
+    opens_at: datetime | None
     ended_at: datetime | None
 
 
@@ -56,6 +59,7 @@ class PollView(PollLine):
     """One proposal with its votes, newest first: `why_not` is why the reader cannot vote now.
 
     `target` is the proposal that a deletion is about; `deletable` what a deletion could be about, both if readable.
+    `action` is the act of a governance proposal, as it was asked for.
     """
 
     why_not: WhyNot | None
@@ -64,6 +68,7 @@ class PollView(PollLine):
     can_force: bool
     target: str | None
     deletable: list[str]
+    action: dict[str, Any] | None
 
 
 class Polls:
@@ -148,6 +153,7 @@ def _lines(tx: Tx, person: Person, rows: Sequence[Mapping[Any, Any]]) -> list[Po
             proposer_name=names.get(view.proposer, view.proposer),
             created_at=row["created_at"],
             closes_at=_closes(view),
+            opens_at=_opens(view),
             ended_at=row["finalized_at"],
         )
         for view, row in zip(shown(tx, person.id, rows), rows, strict=True)
@@ -160,6 +166,11 @@ def _closes(view: ProposalView) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds and running else None
 
 
+def _opens(view: ProposalView) -> datetime | None:
+    waiting = view.status == proposals.PENDING and not view.paused
+    return datetime.fromtimestamp(view.vote_opens_at, UTC) if view.vote_opens_at and waiting else None
+
+
 def _poll(tx: Tx, person: Person, proposal: Mapping[Any, Any], case: Mapping[Any, Any]) -> PollView:
     line = _lines(tx, person, [proposal])[0]
     number = decision_id(proposal["id"], ballots.NAME, 1)
@@ -169,12 +180,13 @@ def _poll(tx: Tx, person: Person, proposal: Mapping[Any, Any], case: Mapping[Any
     may_force = permitted(person, Action.FORCE_APPROVE, proposal["scope"]) and proposal["proposer"] != person.id
     return PollView(
         **dict(line),
-        why_not=_why_not(tx, person, proposal, case, ballot, mine) if ballot is not None else None,
+        why_not=_why_not(tx, person, proposal, case, ballot, mine) if ballot is not None else NOT_OPEN,
         my_vote=mine[0] if mine else None,
         votes=_votes(tx, number, sa.true()),
         can_force=is_open and may_force,
         target=_target(tx, person, proposal),
         deletable=_deletable(tx, proposal),
+        action=case["opening"]["request"]["action"] if proposal["kind"] == "governance" else None,
     )
 
 

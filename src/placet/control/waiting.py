@@ -13,7 +13,7 @@ from placet.domain import voting
 from placet.domain.ballot import BallotRules, deadline, quorum_threshold
 from placet.domain.child import ChildRules, child_sentence
 from placet.domain.funds import FundsRules, funds_sentence
-from placet.domain.multisig import Heard, MultisigRules, multisig_sentence
+from placet.domain.multisig import Heard, MultisigRules, multisig_sentence, shown
 from placet.domain.task import Verdict
 from placet.store import tables as t
 from placet.store.ballots import LockedBallot, count_of
@@ -133,7 +133,7 @@ def decision_line(one: Other) -> DecisionLine:
         opened_at=row["opened_at"],
         due_at=row["due_at"],
         closed_at=row["closed_at"],
-        verdict=Verdict.model_validate(row["verdict"]) if row["verdict"] else None,
+        verdict=shown(Verdict.model_validate(row["verdict"])) if row["verdict"] else None,
         tally=row["tally"],
         ballot=ballot_line(one) if isinstance(one, BallotFacts) else None,
     )

@@ -19,6 +19,7 @@ from placet.store.engine import Tx
 
 ATTEMPT = "wallet.register"
 NOT_YOURS = "Only administrators may do this for somebody else."
+REPLACES = "You have a wallet already; an administrator registers another one in its place."
 
 
 class GivenWallet(Sent):
@@ -54,7 +55,8 @@ class Wallets:
         return found(await self._door.read(look))
 
     async def register(self, person: Person, person_id: str, given: GivenWallet, once: Once | None = None) -> Done:
-        """Administrators register anybody's; everybody their own, with its signature. A signature given is checked."""
+        """Administrators register anybody's; everybody their own first one, with its signature. A signature given is
+        checked. Whoever got hold of a token must not be able to sign with a wallet of theirs instead."""
         checked = self._checked(person_id, given)
 
         def act(tx: Tx, present: Person) -> Done | Problem:
@@ -67,6 +69,8 @@ class Wallets:
             if given.signature is None and not administers:
                 detail = "Sign the typed data with this wallet, to show that it is yours, or ask an administrator."
                 return _refused(tx, present, person_id, Problem("signature-missing", detail, field="signature"))
+            if not administers and (before := wallets.find(tx, person_id)) and before.address != checked:
+                return forbidden(tx, present, ATTEMPT, REPLACES, {"person": person_id})
             if why := wallets.register(tx, present.id, target, checked):
                 return _refused(tx, present, person_id, Problem(why.code, why.detail, field=why.field))
             return Done(_view(tx, person_id).model_dump(mode="json"))

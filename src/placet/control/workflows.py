@@ -9,7 +9,6 @@ from pydantic import Field, ValidationError
 from placet.control import reading
 from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import PLAIN, Problem, fault_at, pointer
-from placet.control.plan import Planned, plan
 from placet.control.sent import Scope, Sent
 from placet.control.strictness import closed, place_in, unknown_fields
 from placet.control.views import Page, WorkflowLine, WorkflowView
@@ -78,11 +77,6 @@ class Workflows:
             outcome_schema=entry.outcome.model_json_schema(),
             policy=policy,
         )
-
-    def plan(self, kind: str) -> tuple[Planned, ...]:
-        """What a case of this kind means to do; nothing for a kind that is no longer there."""
-        entry = self._entries.get(kind)
-        return plan(entry.workflow.run) if entry else ()
 
     async def start(
         self, person: Person, kind: str, given: Start, once: Once | None = None, answer: Answer | None = None

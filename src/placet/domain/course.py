@@ -74,10 +74,11 @@ class SignalNote(Durable):
 
 
 class Ask(Durable):
-    """The decision a case waits for, by its natural key (case, spec.name, ordinal)."""
+    """The decision a case waits for, by its natural key (case, spec.name, ordinal); `open` once it knows it to be."""
 
     spec: TaskSpec | BallotSpec | FundsSpec | MultisigSpec | ChildSpec
     ordinal: int
+    open: bool = False
 
 
 class Closing(Durable):

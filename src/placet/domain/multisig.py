@@ -295,6 +295,17 @@ def multisig_sentence(rules: MultisigRules, heard: Heard, now: datetime) -> str:
     return " ".join(parts)
 
 
+def shown(verdict: Verdict) -> Verdict:
+    """The verdict as everybody but the executor is told it.
+
+    Whoever has the signatures over the transaction of a Safe can present them there, before the executor does.
+    """
+    if verdict.data.get("intent", {}).get("safe_nonce") is None:
+        return verdict
+    approvals = [{**one, "signature": None} for one in verdict.data["approvals"]]
+    return verdict.model_copy(update={"data": {**verdict.data, "approvals": approvals}})
+
+
 def _verdict(
     rules: MultisigRules, heard: Heard, decision: str, outcome: str, reason: Reason, at: datetime, comment: str
 ) -> Verdict:

@@ -62,6 +62,7 @@ class Course:
         self._ordinals: dict[str, int] = {}
         self._saga = Saga(self)
         self._children: dict[str, tuple[ChildSpec, int]] = {}
+        self._opened: set[tuple[str, int]] = set()
 
     @classmethod
     def begins(cls, opening: Opening) -> Beginning:
@@ -91,13 +92,16 @@ class Course:
     async def decided(self, spec: Spec, withdraw_others: bool = False, ordinal: int | None = None) -> Verdict:
         """Open this decision, or find it open, and wait for its verdict."""
         ordinal = ordinal or self.ordinal_of(spec.name)
-        ask = Ask(spec=spec, ordinal=ordinal)
+        key = (spec.name, ordinal)
         if self._state != COMPENSATING:
             self._state = "waiting"
         self._waiting_for = spec.title
         while True:
             wakes = self._wakes
+            ask = Ask(spec=spec, ordinal=ordinal, open=key in self._opened)
             reply = await self._report(ask, withdraw_others=withdraw_others)
+            if reply.direction is Direction.GO:
+                self._opened.add(key)
             if reply.verdict is not None:
                 self._waiting_for = ""
                 return reply.verdict

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pydantic_core import to_jsonable_python
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from placet.domain.course import Direction
 from placet.domain.step import Step, StepState
 from placet.store import crash, journal
+from placet.store.acts import audit_refusal
 from placet.store.engine import Store, StoreUnavailable, Tx
 
 Result = TypeVar("Result")
@@ -19,6 +21,10 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 
 HELD = "placet.case-held"
 """Error type of a step that must not start now: the case is paused, cancelled or unknown."""
+
+
+FOREIGN = "placet.foreign-step"
+"""Error type of a step that another workflow than that of its case has scheduled."""
 
 
 class Journaling(Interceptor):
@@ -38,6 +44,11 @@ class _Journaled(ActivityInboundInterceptor):
         step = input.args[0] if input.args else None
         if not isinstance(step, Step):
             return await super().execute_activity(input)
+        if activity.info().workflow_id != step.case_id:
+            # Else whoever reaches the engine could give rights, or take from a case the way back.
+            about = {"case": step.case_id[:500], "step": step.name[:500]}
+            await self._written(lambda tx: audit_refusal(tx, "@engine", "step", "foreign-step", about))
+            raise ApplicationError("This step belongs to another workflow.", type=FOREIGN, non_retryable=True)
         argument = to_jsonable_python(list(input.args[1:]))
         planned = await self._written(lambda tx: journal.plan(tx, step, argument))
         if planned.direction is not Direction.GO:

@@ -37,6 +37,9 @@ _WAITING = sa.select(
     )
 )
 
+NOT_BEGUN = "cancelled"
+"""How a child ends for its parent when the parent ended before the child could begin."""
+
 Begin = Callable[[Tx, str, Beginning], None]
 
 
@@ -60,11 +63,14 @@ class LockedChild(LockedDecision):
         """What the child did stands: a closed case is never taken back."""
 
 
-def open_child(case: LockedCase, spec: ChildSpec, ordinal: int, begin: Begin) -> LockedChild:
-    """Get the decision with this natural key, or open it now and insert the case that it waits for."""
+def open_child(case: LockedCase, spec: ChildSpec, ordinal: int, begin: Begin, known: bool = False) -> LockedChild:
+    """Get the decision with this natural key, or open it now and insert the case that it waits for.
+
+    A case that is being taken back begins nothing more, unless it has `known` this child, and the database forgot it.
+    """
     tx, found = case.tx, decision_id(case.id, spec.name, ordinal)
-    if (known := tx.conn.execute(_ROW, {"of_task": found}).mappings().one_or_none()) is not None:
-        return LockedChild(case, known)
+    if (there := tx.conn.execute(_ROW, {"of_task": found}).mappings().one_or_none()) is not None:
+        return LockedChild(case, there)
     opening = spec.opening
     rules = ChildRules(title=spec.title, case=child_id(case.id, spec.name, ordinal), kind=opening.kind)
     assert rules.case == opening.case_id and opening.parent == case.id
@@ -72,6 +78,9 @@ def open_child(case: LockedCase, spec: ChildSpec, ordinal: int, begin: Begin) ->
     asked = LockedChild(case, row)
     case.audit(SYSTEM, "child.opened", {"child": found, "case": rules.case, "kind": rules.kind})
     present = tx.conn.execute(_STATE, {"of_child": rules.case}).one_or_none()
+    if present is None and case["compensating"] and not known:
+        close(asked, ended(rules.case, NOT_BEGUN, {}, tx.now))
+        return asked
     if present is None:
         told = opening.model_dump(mode="json")
         evidence = {"parent": case.id, "request": digest(opening.request), "policy": digest(opening.policy)}

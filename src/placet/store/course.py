@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from placet.domain.audit import GENESIS, canonical
 from placet.domain.calendar import BusinessCalendar
-from placet.domain.course import Beginning, Closing, Direction, Opening, Reply, Report
+from placet.domain.course import Beginning, ChildSpec, Closing, Direction, Opening, Reply, Report
 from placet.domain.people import SYSTEM, Person
 from placet.domain.task import Refusal, TaskSpec
 from placet.store import funds, notices, outbox, proposals, signals
@@ -78,7 +78,8 @@ def _reported(case: LockedCase, told: Report) -> Reply:
         _settled_elsewhere(case, keep)
     state = told.state
     decision = None
-    if told.ask is not None:
+    # Another case is not begun while this one is paused: a pause must be able to keep it from beginning.
+    if told.ask is not None and not (case.paused and isinstance(told.ask.spec, ChildSpec) and not told.ask.open):
         calendar = BusinessCalendar.model_validate(case["opening"].get("calendar", {}))
         try:
             decision = opened(case, told.ask, calendar)

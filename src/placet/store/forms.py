@@ -50,7 +50,7 @@ def opened(case: LockedCase, ask: Ask, calendar: BusinessCalendar) -> LockedDeci
         case FundsSpec():
             return open_funds(case, ask.spec, ask.ordinal)
         case ChildSpec():
-            return open_child(case, ask.spec, ask.ordinal, begin_if_small)
+            return open_child(case, ask.spec, ask.ordinal, begin_if_small, known=ask.open)
         case MultisigSpec():
             return open_multisig(case, ask.spec, ask.ordinal, calendar)
 

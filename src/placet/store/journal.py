@@ -51,7 +51,8 @@ def _planned(case: LockedCase, step: Step, argument: Any) -> Planned:
     if step.undoes is None:
         if case["cancelled_by"] is not None:
             return Planned(direction=Direction.CANCELLED)
-        if case.paused:
+        # A case that has ended begins nothing; one that an operator has reset reports first, and lives again.
+        if case.paused or not case.is_open:
             return Planned(direction=Direction.PAUSED)
         if step.final and case["final_step"] is None:
             case["final_step"] = step.name

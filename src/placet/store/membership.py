@@ -24,6 +24,9 @@ def enter(tx: Tx, key: str, case_id: str, member: NewMember) -> Entered:
     if known is None:
         people.add(tx, SYSTEM, member.person, member.name, member.email, ())
     elif not known.active:
+        # Rights and tokens of an earlier time do not come back with them.
+        people.set_grants(tx, SYSTEM, member.person, ())
+        people.revoke_tokens(tx, SYSTEM, member.person)
         people.set_active(tx, SYSTEM, member.person, True, case_id)
     changed = known is None or not known.active
     _record(tx, key, member.person, "entry", changed)

@@ -34,6 +34,11 @@ class LockedMultisig(LockedDecision):
         super().__init__(case, row)
         self.rules = MultisigRules.model_validate(row["rules"])
 
+    @property
+    def verdict(self) -> Verdict | None:
+        verdict = super().verdict
+        return rule.shown(verdict) if verdict else None
+
     def acts(self) -> list[Any]:
         """The rows of its acts, oldest first."""
         return sorted(self.case.tx.conn.execute(_ACTS, {"of_task": self.id}), key=_line)

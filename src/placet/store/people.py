@@ -197,6 +197,12 @@ def revoke_token(tx: Tx, actor: str, hashed: str) -> None:
         append(tx, REGISTRY, actor, "token.revoked", {"person": row.person_id, "label": row.label})
 
 
+def revoke_tokens(tx: Tx, actor: str, person_id: str) -> None:
+    """End every token of a person."""
+    for hashed in tx.conn.execute(sa.select(_a.hash).where(_a.person_id == person_id, _a.revoked_at.is_(None))).all():
+        revoke_token(tx, actor, hashed.hash)
+
+
 def admit_external(tx: Tx, who: External) -> None:
     """Make somebody outside known, so that acts and mails have an address; gives no rights and no token."""
     email = who.email.strip().lower()

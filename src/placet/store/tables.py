@@ -18,6 +18,8 @@ from placet.store.desk_tables import crm_partner as crm_partner
 from placet.store.desk_tables import term_sheet as term_sheet
 from placet.store.instant import EPOCH as EPOCH
 from placet.store.instant import Instant as Instant
+from placet.store.passkey_tables import passkey as passkey
+from placet.store.passkey_tables import passkey_challenge as passkey_challenge
 from placet.store.session_tables import account as account
 from placet.store.session_tables import identity as identity
 from placet.store.session_tables import invitation as invitation

@@ -8,15 +8,18 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from placet.control.errors import Problem, invalid
+from placet.control.errors import Problem, found, invalid
 from placet.control.faucet import GivenDeposit
 from placet.control.messages import MessageFilter
+from placet.control.policies import GivenPolicy, PolicyView
 from placet.control.sent import Paging
+from placet.control.sessions import Session
 from placet.control.views import MessageView, Page
 from placet.domain.access import Action, permitted
 from placet.domain.people import EVERYWHERE, Person
-from placet.web.catalogue import workflow_of
+from placet.web import forms
 from placet.web.desk import desk
+from placet.web.fields import filled
 from placet.web.forms import errors_of
 from placet.web.navigation import administers
 from placet.web.pages import STATUS, control_of, once, router, see_other, sent_by
@@ -24,6 +27,7 @@ from placet.web.session import CONFIRMATION, Visitor, confirmed
 from placet.web.words import _
 
 ENGINE_PATIENCE_SECONDS = 2
+MOST_FAILED = 50
 
 routes = router()
 
@@ -59,20 +63,46 @@ async def deposit(request: Request, visitor: Visitor) -> Response:
 
 @routes.get("/admin/policies")
 async def policies(request: Request, visitor: Visitor) -> Response:
-    """What is frozen into a case that opens now, workflow by workflow."""
+    """What is frozen into a case that opens now, and who may change it."""
     _only(visitor.person)
-    kinds = [line.kind for line in control_of(request).workflows.listed().items]
-    return desk(
-        request, visitor.person, "admin/policies.html", shelf=[await workflow_of(request, kind) for kind in kinds]
-    )
+    control = control_of(request)
+    titles = {line.kind: line.title for line in control.workflows.listed().items}
+    shelf = (await control.policies.listed(visitor.person)).items
+    return desk(request, visitor.person, "admin/policies.html", shelf=shelf, titles=titles, may_set=_sets(visitor))
+
+
+@routes.get("/admin/policies/{name}")
+async def policy(request: Request, visitor: Visitor, name: str) -> Response:
+    return await _policy(request, visitor, name)
+
+
+@routes.post("/admin/policies/{name}")
+async def set_policy(request: Request, visitor: Visitor, name: str) -> Response:
+    """Bring into force what differs from the values that were looked at."""
+    sent = await sent_by(request)
+    shown = await _named(request, visitor.person, name)
+    wanted = forms.fields(shown.policy_schema)
+    if forms.rearranged(sent):
+        return await _policy(request, visitor, name, forms.tidied(sent, wanted))
+    try:
+        given = _changed(sent, shown)
+        if _sets(visitor) and (asks := await confirmed(request, visitor, sent)):
+            return asks
+        plain = {key: value for key, value in sent.items() if key != CONFIRMATION}
+        await control_of(request).policies.put(visitor.person, name, given, once(request, plain))
+    except Problem as problem:
+        if problem.code == "forbidden":
+            raise
+        return await _policy(request, visitor, name, sent, problem)
+    return see_other("/admin/policies", _("The new values hold for cases that open from now on."))
 
 
 @routes.get("/admin/mails")
 async def mails(request: Request, visitor: Visitor, which: Annotated[Paging, Query()]) -> Response:
     """Everybody's mail, newest first."""
     wanted = MessageFilter(limit=which.limit, cursor=which.cursor, all=True)
-    found: Page[MessageView] = await control_of(request).messages.listed(visitor.person, wanted)
-    return desk(request, visitor.person, "admin/mails.html", found=found)
+    mails: Page[MessageView] = await control_of(request).messages.listed(visitor.person, wanted)
+    return desk(request, visitor.person, "admin/mails.html", found=mails)
 
 
 @routes.get("/admin/health")
@@ -80,6 +110,8 @@ async def health(request: Request, visitor: Visitor) -> Response:
     """Whether acts are taken, what is owed, and how the engine is."""
     _only(visitor.person)
     control = control_of(request)
+    operates = permitted(visitor.person, Action.OPERATE, EVERYWHERE)
+    failed = await control.administration.failed_steps(visitor.person, Paging(limit=MOST_FAILED)) if operates else None
     problem = None
     try:
         await control.pulse.prove_writable()
@@ -89,6 +121,8 @@ async def health(request: Request, visitor: Visitor) -> Response:
         request,
         visitor.person,
         "admin/health.html",
+        health=await control.administration.health(visitor.person) if operates else None,
+        failed=f"{len(failed.items)}{'+' if failed.next_cursor else ''}" if failed else "",
         figures=await control.pulse.figures(),
         engine=await _engine(request),
         unwritable=problem,
@@ -99,6 +133,56 @@ async def health(request: Request, visitor: Visitor) -> Response:
 def _only(person: Person) -> None:
     if not administers(person):
         raise Problem("forbidden", _("Only administrators and the council may look at this."))
+
+
+def _sets(visitor: Session) -> bool:
+    return permitted(visitor.person, Action.SET_POLICY, EVERYWHERE)
+
+
+async def _named(request: Request, person: Person, name: str) -> PolicyView:
+    _only(person)
+    policies = (await control_of(request).policies.listed(person)).items
+    return found(next((one for one in policies if one.name == name), None))
+
+
+def _changed(sent: Mapping[str, str], shown: PolicyView) -> GivenPolicy:
+    data, faults = forms.read(sent, forms.fields(shown.policy_schema), "/values")
+    if faults:
+        raise Problem("invalid-policy", faults[0].detail, faults=faults)
+    values = {key: value for key, value in data.items() if value != shown.values.get(key)}
+    base = sent.get("base_version", "")
+    try:
+        return GivenPolicy(values=values, base_version=int(base) if base.isdecimal() and len(base) < 10 else -1)
+    except ValidationError as error:
+        if not values:
+            raise Problem("invalid-policy", _("Nothing differs from what is in force.")) from error
+        raise invalid(error) from error
+
+
+async def _policy(
+    request: Request,
+    visitor: Session,
+    name: str,
+    sent: Mapping[str, str] | None = None,
+    problem: Problem | None = None,
+) -> Response:
+    policy = await _named(request, visitor.person, name)
+    fields, errors = forms.fields(policy.policy_schema), errors_of(problem)
+    if sent is None or (problem is not None and problem.code == "stale-policy"):
+        # With other values in force by now, the form begins with those: sending it again must not take them back.
+        sent = filled(fields, policy.values)
+    return desk(
+        request,
+        visitor.person,
+        "admin/policy.html",
+        STATUS[problem.kind] if problem else 200,
+        policy=policy,
+        inputs=forms.inputs(fields, sent, errors, "values"),
+        may_set=_sets(visitor),
+        sent=sent,
+        problem=problem,
+        errors=errors,
+    )
 
 
 def _given(sent: Mapping[str, str]) -> GivenDeposit:

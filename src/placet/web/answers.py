@@ -8,6 +8,7 @@ from placet.control.views import TaskView
 from placet.domain.forms import Fault
 from placet.web import forms
 from placet.web.forms import Field, Input
+from placet.web.words import later
 
 CLOSED = ("task-closed", "seats-taken", "already-answered")
 """Refusals after which the page itself says how things stand."""
@@ -42,7 +43,7 @@ def given_by(task: TaskView, sent: Mapping[str, str]) -> tuple[dict[str, Any], l
     chosen = next((choice for choice in task.outcomes if choice.name == outcome), None)
     data, faults = forms.read(sent, forms.fields(chosen.form if chosen else None))
     if chosen is None:
-        faults.append(Fault(pointer="/outcome", detail="Choose one of the answers."))
+        faults.append(Fault(pointer="/outcome", detail=later("Choose one of the answers.")))
     comment = sent.get("comment", "").replace("\r\n", "\n")
     subject_hash = sent.get("subject_hash") or None
     return {"outcome": outcome, "comment": comment, "data": data, "subject_hash": subject_hash}, faults

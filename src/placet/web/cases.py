@@ -4,12 +4,14 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Query, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from pydantic import ValidationError
 
+from placet.control.csv_export import CaseExport
 from placet.control.errors import invalid
 from placet.control.listing import CaseFilter
 from placet.store.cases import CaseState
+from placet.web.overview import CSV, attached
 from placet.web.pages import control_of, page, router, sorry
 from placet.web.session import Visitor
 
@@ -49,3 +51,10 @@ async def listed(
         kinds=[(one.kind, one.title) for one in control.workflows.listed().items],
         names=await control.people.names({one.requester for one in found.items}),
     )
+
+
+@routes.get("/cases/export.csv", response_class=StreamingResponse)
+async def export(request: Request, visitor: Visitor, which: Annotated[CaseExport, Query()]) -> StreamingResponse:
+    """All cases that the search finds, as a table."""
+    lines = await control_of(request).csv.cases(visitor.person, which.model_copy(update={"bom": True}))
+    return StreamingResponse(lines, media_type=CSV, headers={**attached("cases"), "X-Accel-Buffering": "no"})

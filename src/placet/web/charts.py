@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from placet.web.words import _
+
 WIDTH, HEIGHT = 640, 200
 LEFT, TOP, BOTTOM = 44, 12, 28
 ROW, LABELS = 30, 220
@@ -71,19 +73,29 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], say: Say =
         side = "start" if at == 0 else "end" if at == len(labels) - 1 else "middle"
         parts.append(words_at(_x_of(at, len(labels), wide), HEIGHT - 8, labels[at], "tick", side))
     rows = tuple((label, *(say(one.values[at]) for one in series)) for at, label in enumerate(labels))
-    told = f"{title}: {len(labels)} bars, at most {say(max(sums, default=0.0))}."
+    told = _(
+        "%(title)s: %(bars)s bars, at most %(most)s.", title=title, bars=len(labels), most=say(max(sums, default=0.0))
+    )
     svg = _svg(told, WIDTH, HEIGHT, "bars", parts)
     return Figure(title, svg, ("", *(one.name for one in series)), rows)
 
 
 def spans(title: str, rows: Sequence[tuple[str, float, float]], say: Say = plain) -> Figure:
     """Horizontal bars, each with its median before its ninth of ten."""
-    most = max((max(_positive(median), _positive(p90)) for _, median, p90 in rows), default=0.0) or 1.0
+    most = max((max(_positive(median), _positive(p90)) for _label, median, p90 in rows), default=0.0) or 1.0
     high = max(len(rows), 1) * ROW + TOP
     parts: list[Markup] = []
     for at, (label, median, p90) in enumerate(rows):
         y = TOP + at * ROW
-        hint = tag("title", f"{label}: half within {say(median)}, nine of ten within {say(p90)}")
+        hint = tag(
+            "title",
+            _(
+                "%(step)s: half within %(median)s, nine of ten within %(most)s",
+                step=label,
+                median=say(median),
+                most=say(p90),
+            ),
+        )
         whole = (WIDTH - LABELS - 90) / most
         long, short = _positive(p90) * whole, _positive(median) * whole
         parts.append(
@@ -96,68 +108,16 @@ def spans(title: str, rows: Sequence[tuple[str, float, float]], say: Say = plain
                 words_at(LABELS + long + 6, y + 14, say(p90), "tick"),
             )
         )
-    told = f"{title}: {len(rows)} steps; the longest, nine of ten within {say(most if rows else 0.0)}."
+    told = _(
+        "%(title)s: %(steps)s steps; the longest, nine of ten within %(most)s.",
+        title=title,
+        steps=len(rows),
+        most=say(most if rows else 0.0),
+    )
     table = tuple((label, say(median), say(p90)) for label, median, p90 in rows)
-    return Figure(title, _svg(told, WIDTH, high, "spans", parts), ("", "Half within", "Nine of ten within"), table)
-
-
-def ring(title: str, part: float, whole: float, goal: float | None = None, say: Say = plain) -> Figure:
-    """A part of a whole as a ring, with a mark where the goal is."""
-    share, wanted = _share(part, whole), _share(goal, whole) if goal is not None else None
-    around = {"cx": 60, "cy": 60, "r": 48, "pathLength": 100}
-    kind = "ring-part reached" if wanted is not None and share >= wanted else "ring-part"
-    parts = [
-        tag("circle", class_="ring-whole", **around),
-        tag(
-            "circle",
-            class_=kind,
-            stroke_dasharray=f"{n(share)} 100",
-            **around,
-        ),
-        words_at(60, 66, f"{say(part)}/{say(whole)}", "ring-figure", "middle"),
-    ]
-    rows = [("Now", say(part)), ("Of", say(whole))]
-    told = f"{title}: {say(part)} of {say(whole)}"
-    if wanted is not None and goal is not None:
-        turn = math.radians(wanted * 3.6 - 90)
-        ends = [(60 + r * math.cos(turn), 60 + r * math.sin(turn)) for r in (40, 56)]
-        parts.append(_line(*ends[0], *ends[1], "ring-goal"))
-        rows.append(("Needed", say(goal)))
-        told += f", {say(goal)} needed"
-    return Figure(title, _svg(f"{told}.", 120, 120, "ring", parts), ("", title), tuple(rows))
-
-
-def tally(title: str, shares: Sequence[tuple[str, float]], whole: float | None = None, say: Say = plain) -> Figure:
-    """One bar of all votes, side by side; what is left of the whole stays empty."""
-    counted = sum(_positive(value) for _, value in shares)
-    all_of = max(counted, _positive(whole or 0.0)) or 1.0
-    parts = [tag("rect", class_="tally-rest", x=0, y=0, width=WIDTH, height=24)]
-    x = 0.0
-    for number, (name, value) in enumerate(shares):
-        wide = _positive(value) / all_of * WIDTH
-        hint = tag("title", f"{name}: {say(value)}")
-        parts.append(tag("rect", hint, class_=f"tally series-{number % SERIES}", x=x, y=0, width=wide, height=24))
-        x += wide
-    told = "; ".join(f"{name} {say(value)}" for name, value in shares)
-    rows = [(name, say(value)) for name, value in shares]
-    if whole is not None:
-        rows.append(("Of", say(whole)))
-    return Figure(title, _svg(f"{title}: {told}.", WIDTH, 24, "tally", parts), ("", title), tuple(rows))
-
-
-def sparkline(title: str, points: Sequence[tuple[str, float]], say: Say = plain) -> Figure:
-    """A small line, from the oldest to the newest."""
-    values = [_finite(value) for _, value in points]
-    low, high = min(values, default=0.0), max(values, default=0.0)
-    reach = (high - low) or 1.0
-    step = 112 / max(len(values) - 1, 1)
-    places = [(4 + at * step, 28 - (value - low) / reach * 24) for at, value in enumerate(values)]
-    parts = [tag("polyline", class_="spark", points=" ".join(f"{n(x)},{n(y)}" for x, y in places))]
-    if places:
-        parts.append(tag("circle", class_="spark-end", cx=places[-1][0], cy=places[-1][1], r=2.5))
-    told = f"{title}: from {say(values[0])} to {say(values[-1])}." if values else f"{title}: nothing yet."
-    rows = tuple((label, say(value)) for label, value in points)
-    return Figure(title, _svg(told, 120, 32, "sparkline", parts), ("", title), rows)
+    return Figure(
+        title, _svg(told, WIDTH, high, "spans", parts), ("", _("Half within"), _("Nine of ten within")), table
+    )
 
 
 def tag(name: str, *content: str | Markup, **attributes: str | float) -> Markup:
@@ -214,10 +174,6 @@ def _x_of(at: int, labels: int, wide: float) -> float:
 
 def _attribute(key: str) -> str:
     return key.rstrip("_").replace("_", "-")
-
-
-def _share(part: float, whole: float) -> float:
-    return min(100.0, 100 * _positive(part) / whole) if whole > 0 else 0.0
 
 
 def _positive(value: float) -> float:

@@ -1,8 +1,8 @@
-"""Forms from a JSON Schema, for pages that work without scripts: inputs, groups of them, lists with rows to fill."""
+"""Forms for pages that work without scripts: inputs, groups of them, lists with rows to fill, variants to choose."""
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 from placet.control.errors import Problem
 from placet.domain.forms import Fault
-from placet.domain.proposal import MAX_AMOUNT
+from placet.web.fields import Field as Field
+from placet.web.fields import fields as fields
 from placet.web.words import _, reader
 
 PREFIX = "data."
 TAKEN = ("outcome", "comment", "subject_hash", "key", "confirmation")
-MORE, LESS = "_more", "_less"
+MORE, LESS, CHOOSE = "_more", "_less", "_choose"
 MOST_ROWS = 100
 WRONG = {
     "integer": "Write a whole number.",
@@ -23,29 +24,9 @@ WRONG = {
     "decimal": "Write a number like 12.5.",
     "json": "Write valid JSON.",
     "moment": "Choose a date and a time.",
+    "pairs": "Write each line as a name, = and a value.",
 }
-KINDS = {"string": "text", "integer": "integer", "number": "number", "decimal": "decimal", "boolean": "boolean"}
 DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
-FORMATS = {"date": "date", "date-time": "moment", "email": "email", "uri": "url"}
-
-
-@dataclass(frozen=True)
-class Field:
-    """One input, a `group` with parts, or a `list` of items; the other kinds are text, long, lines, integer, number,
-    decimal, boolean, choice, date, moment, email, url and json."""
-
-    name: str
-    label: str
-    kind: str
-    required: bool
-    choices: tuple[str, ...] = ()
-    hint: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
-    longest: int | None = None
-    default: str = ""
-    parts: tuple["Field", ...] = ()
-    item: "Field | None" = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +46,6 @@ class Input:
     @property
     def id(self) -> str:
         return self.name.replace(".", "-")
-
-
-def fields(schema: Mapping[str, Any] | None) -> list[Field]:
-    """The fields of a form, in the order of the schema."""
-    return list(_parts(schema, schema)) if schema else []
 
 
 def inputs(
@@ -96,8 +72,8 @@ def read(sent: Mapping[str, str], wanted: Sequence[Field], top: str = "/data") -
 
 
 def rearranged(sent: Mapping[str, str]) -> bool:
-    """Whether a list of the form is to get another row, or to lose one; then nothing is to be read of it yet."""
-    return MORE in sent or LESS in sent
+    """Whether a list is to get another row or to lose one, or a variant was chosen; then nothing is to be read yet."""
+    return MORE in sent or LESS in sent or CHOOSE in sent
 
 
 def tidied(sent: Mapping[str, str], wanted: Sequence[Field]) -> dict[str, str]:
@@ -115,6 +91,9 @@ def places(shown: Iterable[Input]) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in shown:
         found[one.path] = one.id
+        if one.field.kind == "variants":
+            # A fault is named with the chosen variant in its place, or without.
+            found |= {part.path.replace(f"{one.path}.{one.value}.", f"{one.path}.", 1): part.id for part in one.parts}
         found |= places((*one.parts, *one.rows))
     return found
 
@@ -124,7 +103,10 @@ def labels(shown: Iterable[Input]) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in shown:
         found[one.path] = _(one.field.label)
-        found |= {path: label for path, label in labels(one.parts).items()}
+        found |= labels(one.parts)
+        if one.field.kind == "variants":
+            inner = f"{one.path}.{one.value}."
+            found |= {path.replace(inner, f"{one.path}.", 1): label for path, label in labels(one.parts).items()}
         for number, row in enumerate(one.rows, start=1):
             entry = _("%(list)s, entry %(number)s", list=_(one.field.label), number=number)
             found |= {path: f"{entry}: {label}" for path, label in labels(row.parts).items()} | {row.path: entry}
@@ -158,6 +140,18 @@ def _input(
 ) -> Input:
     must = must and one.required
     error = errors.get(path)
+    if one.kind == "variants":
+        chosen = (sent or {}).get(f"{name}.{one.tag}", "")
+        variant = next((part for part in one.parts if part.name == chosen), None)
+        wrong = errors.get(path) or errors.get(f"{path}.{one.tag}")
+        if variant is None:
+            return Input(one, name, path, error=wrong, must=must)
+        short = {key.replace(f"{path}.", f"{path}.{chosen}.", 1): text for key, text in errors.items()}
+        inner = tuple(
+            _input(part, f"{name}.{part.name}", f"{path}.{chosen}.{part.name}", sent, {**short, **errors}, must)
+            for part in variant.parts
+        )
+        return Input(one, name, path, value=chosen, error=wrong, parts=inner, must=must)
     if one.kind == "group":
         parts = tuple(
             _input(part, f"{name}.{part.name}", f"{path}.{part.name}", sent, errors, must) for part in one.parts
@@ -170,7 +164,8 @@ def _input(
             _input(one.item, f"{name}.{row}", f"{path}.{row}", sent, errors, must=False) for row in range(count)
         )
         return Input(one, name, path, error=error, rows=rows, must=must)
-    value = one.default if sent is None else sent.get(name, "")
+    # What was not on the page yet, as a variant just chosen, has its default; a box not ticked sends nothing too.
+    value = one.default if sent is None else sent.get(name, "" if one.kind == "boolean" else one.default)
     return Input(one, name, path, value=value, error=error, must=must)
 
 
@@ -209,6 +204,8 @@ def _rows(name: str, sent: Mapping[str, str]) -> int:
 
 
 def _read(one: Field, name: str, pointer: str, sent: Mapping[str, str], faults: list[Fault]) -> Any:
+    if one.kind == "variants":
+        return _read_variant(one, name, pointer, sent, faults)
     if one.kind == "group":
         data: dict[str, Any] = {}
         for part in one.parts:
@@ -227,6 +224,20 @@ def _read(one: Field, name: str, pointer: str, sent: Mapping[str, str], faults: 
     except (ValueError, RecursionError, OverflowError):
         faults.append(Fault(pointer=pointer, detail=WRONG[one.kind]))
         return None
+
+
+def _read_variant(one: Field, name: str, pointer: str, sent: Mapping[str, str], faults: list[Fault]) -> Any:
+    """The chosen one with its tag; without a choice nothing, which is a fault where one is needed."""
+    chosen = sent.get(f"{name}.{one.tag}", "")
+    variant = next((part for part in one.parts if part.name == chosen), None)
+    if variant is None:
+        if one.required:
+            faults.append(Fault(pointer=pointer, detail="Choose one of these."))
+        return None
+    data: dict[str, Any] = {one.tag: chosen}
+    for part in variant.parts:
+        _put(data, part.name, _read(part, f"{name}.{part.name}", f"{pointer}/{chosen}/{part.name}", sent, faults))
+    return data
 
 
 def _read_rows(
@@ -251,6 +262,8 @@ def _value(one: Field, text: str) -> Any:
             return _decimal(text)
         case "json":
             return json.loads(text)
+        case "pairs":
+            return dict(_pair(line) for line in text.splitlines() if line.strip())
         case "lines":
             return [line.strip() for line in text.splitlines() if line.strip()]
         case "moment":
@@ -262,78 +275,20 @@ def _value(one: Field, text: str) -> Any:
     return text
 
 
+def _pair(line: str) -> tuple[str, Any]:
+    """A name and its value: a number, yes or no, or a text, as JSON writes them; anything else is a text."""
+    name, equals, written = (part.strip() for part in line.partition("="))
+    if not name or not equals or not written:
+        raise ValueError("no pair")
+    try:
+        return name, json.loads(written)
+    except ValueError:
+        return name, written
+
+
 def _decimal(text: str) -> str:
     """The number as it was written, with a point."""
     written = text.replace(",", ".")
     if not DECIMAL.fullmatch(written):
         raise ValueError("no decimal number")
     return written
-
-
-def _parts(schema: Mapping[str, Any], within: Mapping[str, Any]) -> Iterator[Field]:
-    required = within.get("required", [])
-    for name, part in within.get("properties", {}).items():
-        yield _field(schema, name, _resolved(schema, part), name in required)
-
-
-def _resolved(schema: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
-    """The part with its reference followed, and of an optional one what it is when given."""
-    found = dict(part)
-    if isinstance(reference := found.pop("$ref", None), str) and reference.startswith("#/$defs/"):
-        found = {**schema.get("$defs", {}).get(reference.removeprefix("#/$defs/"), {}), **found}
-    options = [option for option in found.get("anyOf", ()) if option.get("type") != "null"]
-    numbers = [option for option in options if option.get("type") in ("number", "integer")]
-    if len(options) == 1 or (
-        numbers and all(option.get("type") in ("number", "integer", "string") for option in options)
-    ):
-        # A decimal may be written as a number or as text; as text it stays exact.
-        chosen = (numbers or options)[0]
-        if len(options) > 1:
-            chosen = {**chosen, "type": "decimal"}
-        found = {**_resolved(schema, chosen), **{key: value for key, value in found.items() if key != "anyOf"}}
-    return found
-
-
-def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], required: bool, depth: int = 0) -> Field:
-    parts: tuple[Field, ...] = ()
-    item: Field | None = None
-    choices = part.get("enum") or ([part["const"]] if "const" in part else [])
-    kind = KINDS.get(str(part.get("type")), "json")
-    if choices and all(isinstance(choice, str) for choice in choices):
-        kind = "choice"
-    elif kind == "text":
-        kind = FORMATS.get(part.get("format", ""), "long" if (part.get("maxLength") or 0) > 300 else "text")
-    elif part.get("type") == "object" and part.get("properties"):
-        kind, parts = "group", tuple(_parts(schema, part))
-    elif part.get("type") == "array" and isinstance(part.get("items"), dict):
-        inner = _resolved(schema, part["items"])
-        if inner.get("type") == "string" and not inner.get("enum"):
-            kind = "lines"
-        elif inner.get("type") == "object" and inner.get("properties"):
-            kind, item = "list", _field(schema, "item", inner, True)
-    return Field(
-        name=name,
-        label=part.get("title") or name.replace("_", " ").capitalize(),
-        kind=kind,
-        required=required,
-        choices=tuple(choices) if kind == "choice" else (),
-        hint=part.get("description", "") if kind not in ("group", "list") else "",
-        minimum=part.get("minimum"),
-        # The largest number of all is no limit that people would ask for.
-        maximum=None if part.get("maximum") == MAX_AMOUNT else part.get("maximum"),
-        longest=part.get("maxLength"),
-        default=_written(kind, part.get("default")),
-        parts=parts,
-        item=item,
-    )
-
-
-def _written(kind: str, default: Any) -> str:
-    """A default as one would write it into the input."""
-    if default is None or kind in ("group", "list"):
-        return ""
-    if kind == "boolean":
-        return "true" if default else ""
-    if kind == "lines":
-        return "\n".join(map(str, default))
-    return json.dumps(default, ensure_ascii=False) if kind == "json" else str(default)

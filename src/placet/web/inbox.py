@@ -20,7 +20,7 @@ from placet.web.words import _, reader
 
 routes = router()
 
-Show = Literal["all", "tasks", "votes", "claimed"]
+Show = Literal["all", "tasks", "votes", "payments", "claimed"]
 SOON = timedelta(days=1)
 AT_ONCE = 100
 
@@ -58,7 +58,7 @@ async def show(
     )
 
 
-SHOWN: tuple[Show, ...] = ("all", "tasks", "votes", "claimed")
+SHOWN: tuple[Show, ...] = ("all", "tasks", "votes", "payments", "claimed")
 
 
 def _wanted(one: Awaiting, show: Show, me: str) -> bool:
@@ -67,6 +67,8 @@ def _wanted(one: Awaiting, show: Show, me: str) -> bool:
             return one.form == "task"
         case "votes":
             return one.form == "ballot"
+        case "payments":
+            return one.form == "multisig"
         case "claimed":
             return me in one.claimed_by
     return True

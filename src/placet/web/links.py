@@ -13,6 +13,7 @@ from placet.web import forms
 from placet.web.answers import CLOSED, answer_inputs, given_by
 from placet.web.pages import STATUS, control_of, page, router, sent_by
 from placet.web.shield import same_origin
+from placet.web.words import later
 
 routes = router()
 
@@ -48,7 +49,7 @@ def from_our_page(request: Request) -> None:
     """The link is the authority; this only keeps another site from sending the form on somebody's behalf. Our own page
     sends no referrer, for which browsers write the origin as "null"."""
     if not same_origin(request.headers, hidden=True):
-        raise Problem("cross-site", "This form was sent from another site; open the link in your mail.")
+        raise Problem("cross-site", later("This form was sent from another site; open the link in your mail."))
 
 
 async def _answered(request: Request, token: str, invitation: Invitation, sent: Mapping[str, str]) -> Response:
@@ -59,7 +60,7 @@ async def _answered(request: Request, token: str, invitation: Invitation, sent: 
     try:
         answer = GivenAnswer(**given)
         if faults:
-            raise Problem("invalid-request", "Some fields are wrong.", faults=faults)
+            raise Problem("invalid-request", later("Some fields are wrong."), faults=faults)
         await links.answer(token, answer)
     except ValidationError as error:
         return asked(request, token, invitation, sent, invalid(error))

@@ -52,9 +52,11 @@ def starts(person: Person) -> bool:
 WAYS = (
     Way("/", later("Inbox"), "inbox", everybody, ("/tasks",)),
     Way("/cases", later("Cases"), "cases", everybody),
+    Way("/overview", later("Overview"), "overview", starts),
     Way("/voter", later("Voting"), "vote", votes_or_oversees),
     Way("/proposer", later("Proposals"), "propose", proposes),
     Way("/catalogue", later("Catalogue"), "catalogue", starts),
+    Way("/resources", later("Projects"), "cases", starts),
     Way("/admin", later("Administration"), "admin", administers),
 )
 

@@ -22,9 +22,8 @@ from placet.control.documents import HASH
 from placet.control.door import Once
 from placet.control.errors import Kind, Problem
 from placet.control.markdown import rendered
-from placet.domain.explain import in_full
 from placet.store.engine import StoreUnavailable
-from placet.web import forms, pictures, telling, times, words
+from placet.web import forms, money, pictures, telling, times, words
 from placet.web.assets import asset
 from placet.web.navigation import ways
 from placet.web.shield import guard
@@ -64,15 +63,19 @@ PAGES = Environment(
 PAGES.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
 PAGES.policies["ext.i18n.trimmed"] = True
 PAGES.filters |= {
-    "in_full": in_full,
     "label": label,
     "told": lambda text: _(str(text)),
+    "written": words.written,
+    "outcome": words.outcome,
     "moment": times.moment,
     "ago": times.ago,
     "both": times.both,
     "countdown": times.countdown,
     "markdown": lambda text: Markup(rendered(str(text))),
     "is_hash": lambda value: bool(HASH.fullmatch(str(value))),
+    "number": lambda comment_id: str(comment_id).rpartition(".")[2],
+    "chain": money.chain,
+    "groups": money.groups,
     **telling.FILTERS,
 }
 PAGES.globals |= {

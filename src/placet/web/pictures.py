@@ -1,23 +1,9 @@
 """Pictures as SVG, made here: coloured by the style sheet, named for screen readers, without scripts."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from math import pi
 
-from markupsafe import Markup, escape
-
-from placet.web.words import reader
-
-NODE, GAP, HEIGHT, ROW, LINE = 148, 28, 52, 84, 19
-
-
-@dataclass(frozen=True)
-class Stop:
-    """One stop in the course of a case; `state` is done, now, ahead or failed, `note` what is told beside it."""
-
-    title: str
-    state: str
-    note: str = ""
+from markupsafe import Markup
 
 
 def _picture(width: float, height: float, body: Markup, name: str, kind: str) -> Markup:
@@ -67,61 +53,3 @@ def tally(name: str, parts: Iterable[tuple[str, str, int]], total: int, width: i
         )
         x += wide
     return _picture(width, height, Markup("").join(drawn), name, "tally")
-
-
-def course(stops: Sequence[Stop], columns: int = 6) -> Markup:
-    """The course of a case as boxes with arrows, row by row; a list beside it tells the same in words."""
-    across = min(columns, max(len(stops), 1))
-    width = across * (NODE + GAP) - GAP
-    rows = -(-len(stops) // columns) or 1
-    drawn: list[Markup] = []
-    for place, stop in enumerate(stops):
-        row, column = divmod(place, columns)
-        x, y = _x(column, width), row * ROW + 4
-        if place:
-            drawn.append(_arrow(place, columns, width, stop))
-        box = Markup('<g class="stop stop-{}"><title>{}</title><rect x="{}" y="{}" width="{}" height="{}" rx="10"/>')
-        drawn.append(box.format(stop.state, stop.title, x, y, NODE, HEIGHT))
-        lines = _lines(stop.title)
-        for number, line in enumerate(lines):
-            base = y + HEIGHT / 2 + 4.5 + (number - (len(lines) - 1) / 2) * 16
-            drawn.append(Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(x + NODE / 2, base, line))
-        drawn.append(Markup("</g>"))
-    return _picture(width, rows * ROW - (ROW - HEIGHT - 8), Markup("").join(drawn), "", "course-picture")
-
-
-def _x(column: int, width: int) -> int:
-    """Where a box begins; in languages that are read from the right, so is the picture."""
-    x = column * (NODE + GAP)
-    return width - x - NODE if reader().direction == "rtl" else x
-
-
-def _arrow(place: int, columns: int, width: int, stop: Stop) -> Markup:
-    row, column = divmod(place, columns)
-    flip = reader().direction == "rtl"
-    kind = "arrow" if stop.state != "ahead" else "arrow arrow-ahead"
-    y = row * ROW + 4 + HEIGHT / 2
-    if column:
-        start = _x(column, width) + (NODE + GAP if flip else -GAP)
-        end = _x(column, width) + (NODE + 3 if flip else -3)
-        tip = end + (6 if flip else -6)
-        return Markup('<path class="{}" d="M{} {}H{}M{} {}L{} {}L{} {}"/>').format(
-            kind, start, y, end, tip, y - 5, end, y, tip, y + 5
-        )
-    above = _x(columns - 1, width) + NODE / 2
-    here = _x(0, width) + NODE / 2
-    top, between, end_y = y - ROW + HEIGHT / 2, y - HEIGHT / 2 - (ROW - HEIGHT) / 2, y - HEIGHT / 2 - 2
-    return Markup('<path class="{}" d="M{} {}V{}H{}V{}M{} {}L{} {}L{} {}"/>').format(
-        kind, above, top, between, here, end_y, here - 5, end_y - 6, here, end_y, here + 5, end_y - 6
-    )
-
-
-def _lines(title: str) -> list[str]:
-    """The title in at most two lines that fit into a box."""
-    first, rest = "", title.split()
-    while rest and len(first) + len(rest[0]) < LINE:
-        first = f"{first} {rest.pop(0)}".strip()
-    if not first:
-        return [str(escape(title))[: LINE - 1] + "…"] if len(title) > LINE else [title]
-    second = " ".join(rest)
-    return [first] if not second else [first, second if len(second) <= LINE else second[: LINE - 1] + "…"]

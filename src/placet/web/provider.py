@@ -14,12 +14,12 @@ from fastapi.responses import RedirectResponse, Response
 from placet.control.errors import Problem
 from placet.web.pages import control_of, local, router, see_other
 from placet.web.session import Guest, device_of, keep, secure
-from placet.web.words import _
+from placet.web.words import _, later
 
 STATE = "signing_in"
 STATE_SECONDS = 600
 CALLBACK = "/signin/provider/callback"
-UNREACHABLE = "Your organisation's sign-in cannot be reached now; try again in a moment."
+UNREACHABLE = later("Your organisation's sign-in cannot be reached now; try again in a moment.")
 
 routes = router()
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
+from placet.control.ceremonies import Site, site_of
 from placet.control.errors import Problem
 from placet.control.sessions import Session
 from placet.web.pages import LANGUAGE, ZONE, control_of, page, sent_by
@@ -14,11 +15,18 @@ from placet.web.words import Reader, preferred, read_by, zone_of
 
 CONFIRMATION = "confirmation"
 """The field in which a form carries the password that confirms it."""
+CONFIRMING_PASSKEY = "confirming_passkey"
+"""The field in which a form carries what a device answered instead."""
 
 
 def secure(request: Request) -> bool:
     """Whether people reach us over TLS, whatever stands between."""
     return control_of(request).door.store.house.base_url.startswith("https://")
+
+
+def site(request: Request) -> Site | None:
+    """What passkeys of this installation belong to, if there can be any at this address."""
+    return site_of(control_of(request).door.store.house.base_url, request.headers.get("host", ""))
 
 
 def cookie_name(request: Request) -> str:
@@ -87,14 +95,20 @@ async def confirmed(request: Request, session: Session, sent: Mapping[str, str] 
     if session.fresh:
         return None
     given = dict(sent if sent is not None else await sent_by(request))
+    control = control_of(request)
+    password, passkey = given.pop(CONFIRMATION, ""), given.pop(CONFIRMING_PASSKEY, "")
     problem = None
-    if password := given.pop(CONFIRMATION, ""):
+    if password or passkey:
         try:
-            await control_of(request).accounts.confirm(session, password)
+            if passkey:
+                await control.passkeys.confirm(session, site(request), passkey)
+            else:
+                await control.accounts.confirm(session, password)
         except Problem as error:
             problem = error
         else:
             request.state.visitor = replace(session, fresh=True)
             return None
     status = 200 if problem is None else 429 if problem.code == "too-many-attempts" else 403
-    return page(request, "signin/confirm.html", status, held=given, problem=problem)
+    passkeys = await control.passkeys.mine(session.person) if site(request) else []
+    return page(request, "signin/confirm.html", status, held=given, problem=problem, passkeys=passkeys)

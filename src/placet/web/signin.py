@@ -18,7 +18,7 @@ routes = router()
 @routes.get("/signin")
 async def show(request: Request, guest: Guest, next: Annotated[str, Query(max_length=2000)] = "/") -> Response:
     """The form; who is signed in already goes on."""
-    return RedirectResponse(local(next), 303) if guest else _form(request, next)
+    return RedirectResponse(local(next), 303) if guest else form(request, next)
 
 
 @routes.post("/signin")
@@ -29,11 +29,11 @@ async def sign_in(request: Request, guest: Guest) -> Response:
         given = Credentials(name=sent.get("name", ""), password=sent.get("password", ""))
     except ValidationError:
         problem = Problem("wrong-credentials", _("Fill in your name and your password."))
-        return _form(request, sent.get("next", "/"), sent.get("name", ""), problem)
+        return form(request, sent.get("next", "/"), sent.get("name", ""), problem)
     try:
         secret = await control.accounts.sign_in(given, device_of(request))
     except Problem as problem:
-        return _form(request, sent.get("next", "/"), given.name, problem)
+        return form(request, sent.get("next", "/"), given.name, problem)
     if guest is not None:
         await control.sessions.end(guest.person, guest.id)
     return keep(request, see_other(local(sent.get("next"))), secret)
@@ -69,7 +69,8 @@ async def accept(request: Request, token: str) -> Response:
     return keep(request, see_other("/", _("Welcome. You are signed in.")), secret)
 
 
-def _form(request: Request, next: str, name: str = "", problem: Problem | None = None) -> Response:
+def form(request: Request, next: str, name: str = "", problem: Problem | None = None) -> Response:
+    """The page on which one signs in."""
     provider = request.app.state.provider
     status = STATUS[problem.kind] if problem else 200
     return page(

@@ -8,22 +8,29 @@ from placet.web import (
     case,
     cases,
     catalogue,
+    council,
+    credentials,
     inbox,
     links,
     live,
+    overview,
+    passkeys,
     persons,
+    previews,
     proposing,
     provider,
+    resources,
     signin,
     task,
+    upkeep,
     uploads,
     voting,
 )
 from placet.web.assets import Assets
 
 AREAS = (
-    *(signin, provider, account, inbox, task, cases, case, live, links, uploads),
-    *(voting, proposing, catalogue, persons, administration),
+    *(signin, provider, passkeys, account, inbox, task, council, cases, case, previews, live, links, uploads),
+    *(overview, voting, proposing, catalogue, persons, upkeep, administration, resources, credentials),
 )
 
 

@@ -15,7 +15,7 @@ from placet.web.answers import CLOSED, answer_inputs, given_by
 from placet.web.pages import STATUS, control_of, once, page, router, see_other, sent_by
 from placet.web.session import Visitor
 from placet.web.uploads import announced, refusing_politely, sent_files
-from placet.web.words import _
+from placet.web.words import _, later
 
 routes = router()
 
@@ -40,7 +40,7 @@ async def answer(request: Request, visitor: Visitor, task_id: str) -> Response:
     try:
         checked = GivenAnswer(**given)
         if faults:
-            raise Problem("invalid-request", "Some fields are wrong.", faults=faults)
+            raise Problem("invalid-request", later("Some fields are wrong."), faults=faults)
         await tasks.answer(visitor.person, task_id, checked, "web", once(request, sent))
     except ValidationError as error:
         return await _page(request, visitor, task, sent, invalid(error))

@@ -1,9 +1,12 @@
 """Facts in words, as the pages of voting and of the catalogue tell them: amounts, lengths of time, states, policies."""
 
+import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Literal
 
+from babel.dates import format_timedelta
 from babel.numbers import format_decimal
 from babel.units import format_unit
 from markupsafe import Markup
@@ -14,7 +17,13 @@ from placet.domain.people import EVERYWHERE, Grant
 from placet.domain.span import PATTERN
 from placet.web.words import _, _n, later, reader
 
-UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
+UNITS: dict[str, Literal["second", "minute", "hour", "day", "week"]] = {
+    "s": "second",
+    "m": "minute",
+    "h": "hour",
+    "d": "day",
+    "w": "week",
+}
 TIMES_A_YEAR = {"one_time": 1, "daily": 365, "weekly": 52, "monthly": 12}
 RHYTHMS = {
     "one_time": later("once"),
@@ -39,6 +48,12 @@ def amount(number: int) -> str:
     return str(format_decimal(number, locale=reader().language))
 
 
+def file_size(octets: int) -> str:
+    """The size of a file, in kilobytes or megabytes."""
+    unit, size = ("megabyte", 1e6) if octets >= 1e6 else ("kilobyte", 1e3)
+    return str(format_unit(max(round(octets / size, 1), 0.1), f"digital-{unit}", "short", locale=reader().language))
+
+
 def prose(text: str) -> Markup:
     """Markdown of people as part of a page: its headings are below those of the page."""
     lower = HEADING.sub(lambda tag: f"<{tag[1]}h{min(int(tag[2]) + 2, 6)}>", rendered(str(text)))
@@ -53,7 +68,9 @@ def span(text: object) -> str:
     number, unit = int(match[1]), match[2]
     if unit == "bd":
         return _n("%(num)s business day", "%(num)s business days", number)
-    return str(format_unit(number, UNITS[unit], locale=reader().language))
+    # Of a length of time Babel knows more languages in full than of a unit; the unit stays the one that was chosen.
+    long = timedelta(**{f"{UNITS[unit]}s": number})
+    return str(format_timedelta(long, UNITS[unit], threshold=math.inf, locale=reader().language))
 
 
 def policy(values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -67,7 +84,7 @@ def _told(value: Any) -> str:
     if isinstance(value, int):
         return amount(value)
     if isinstance(value, list):
-        return ", ".join(_told(one) for one in value) or "–"
+        return _(", ").join(_told(one) for one in value) or "–"
     if isinstance(value, Mapping):
         return "; ".join(f"{key}: {_told(one)}" for key, one in value.items()) or "–"
     return "–" if value in (None, "") else span(value)
@@ -79,6 +96,8 @@ def status(proposal: ProposalView) -> tuple[str, str]:
         return _(ENDS[proposal.status]), COLOURS[proposal.status]
     if proposal.paused:
         return _("Paused"), "warn"
+    if proposal.vote_opens_at is not None:
+        return _("Being discussed"), "still"
     if proposal.awaiting_funds:
         return _("Approved, waits for funds"), "warn"
     if proposal.finalized_at is not None:
@@ -109,6 +128,20 @@ def kind(name: str) -> str:
     return _(KINDS.get(name, name))
 
 
+def action(act: Mapping[str, Any]) -> str:
+    """What an approved act would do, as a sentence."""
+    match act["kind"]:
+        case "treasury-transfer":
+            return _("The treasury pays, once its council has approved that too.")
+        case "role-change" if act["change"] == "grant":
+            return _("%(person)s gets the role %(role)s.", person=act["person"], role=act["role"])
+        case "role-change":
+            return _("%(person)s loses the role %(role)s.", person=act["person"], role=act["role"])
+        case "policy-update":
+            return _("The policy %(policy)s changes, for cases that open after it.", policy=act["policy"])
+    return str(act["kind"])
+
+
 def grant(given: Grant) -> str:
     if given.scope == EVERYWHERE:
         return _("%(role)s everywhere", role=given.role)
@@ -117,6 +150,7 @@ def grant(given: Grant) -> str:
 
 FILTERS = {
     "amount": amount,
+    "file_size": file_size,
     "prose": prose,
     "span": span,
     "policy": policy,
@@ -124,4 +158,5 @@ FILTERS = {
     "choice_word": choice,
     "kind_word": kind,
     "grant_words": grant,
+    "action_words": action,
 }

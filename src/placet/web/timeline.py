@@ -6,8 +6,8 @@ from datetime import datetime
 
 from placet.control.views import CaseView, EventView
 from placet.domain.people import SYSTEM
-from placet.web.course import step_name
-from placet.web.words import _, later
+from placet.web.process import step_name
+from placet.web.words import _, later, outcome
 
 TOLD = {
     "case.opened": later("%(who)s opened the case"),
@@ -40,6 +40,16 @@ TOLD = {
     "ballot.forced": later("%(who)s approved it past the voters"),
     "ballot.reminded": later("Those who owe a vote were reminded"),
     "ballot.withdrawn": later("The vote was withdrawn"),
+    "multisig.opened": later("The payment was put to the council"),
+    "multisig.approved": later("%(who)s approved the payment"),
+    "multisig.refused": later("%(who)s refused the payment"),
+    "multisig.approval-withdrawn": later("%(who)s took the approval back"),
+    "multisig.reminded": later("Those of the council who owe an answer were reminded"),
+    "multisig.closed": later("The council has decided: %(outcome)s"),
+    "multisig.withdrawn": later("The payment was withdrawn from the council"),
+    "case.commented": later("%(who)s commented"),
+    "child.opened": later("A case of its own was opened for a part of it"),
+    "child.closed": later("That case has ended: %(outcome)s"),
     "funds.opened": later("Money is waited for"),
     "funds.closed": later("The wait for money ended: %(outcome)s"),
     "funds.short": later("There was not enough money"),
@@ -84,8 +94,8 @@ def _told(event: EventView, titles: Mapping[str, str], names: Mapping[str, str])
         "who": names.get(event.actor, event.actor),
         "task": _(titles.get(task, task.rpartition(".")[0].rpartition(".")[2] or task)),
         "to": names.get(to, to),
-        "outcome": str(detail.get("outcome", "")),
-        "decision": str(detail.get("decision", "")),
+        "outcome": outcome(str(detail.get("outcome", ""))),
+        "decision": outcome(str(detail.get("decision", ""))),
         "step": step_name(str(detail.get("step", ""))) if detail.get("step") else "",
     }
     pattern = TOLD.get(event.action)

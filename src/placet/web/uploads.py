@@ -13,7 +13,7 @@ from placet.control.documents import Sending
 from placet.control.errors import Kind, Problem
 from placet.web.links import HEADERS, asked, from_our_page
 from placet.web.pages import control_of, router, sorry, speak
-from placet.web.words import _
+from placet.web.words import _, later
 
 MOST_PARTS = 20
 
@@ -83,7 +83,9 @@ async def sent_files(request: Request) -> AsyncIterator[list[Sending]]:
         # Browsers send an empty part for a field without a file.
         files = [value for value in form.getlist("file") if isinstance(value, UploadFile) and value.filename]
         if len(names) not in (1, len(files)):
-            raise Problem("invalid-request", "Say which document it is: one name, or one for each file.", field="name")
+            raise Problem(
+                "invalid-request", later("Say which document it is: one name, or one for each file."), field="name"
+            )
         if len(names) == 1:
             names *= len(files)
         yield [Sending(name, file) for name, file in zip(names, files, strict=True)]

@@ -17,7 +17,7 @@ from placet.domain.ballot import Choice
 from placet.domain.people import Person
 from placet.domain.proposal import ProposalKind
 from placet.domain.voting import MAX_COMMENT
-from placet.web import telling
+from placet.web import money, telling
 from placet.web.forms import errors_of
 from placet.web.pages import STATUS, control_of, once, page, router, see_other, sent_by
 from placet.web.session import CONFIRMATION, Visitor, confirmed
@@ -145,8 +145,17 @@ def shown(
         errors=errors_of(problem),
         longest=MAX_COMMENT,
         cost=telling.cost(view.recurrence, [step.bounty for step in view.steps]) if view.steps else "",
+        pay=_price(request, poll),
         can_delete=bool(poll.deletable) and deletes,
     )
+
+
+def _price(request: Request, poll: PollView) -> money.Price | None:
+    """What the act of the proposal would pay."""
+    act = poll.action or {}
+    if act.get("kind") != "treasury-transfer":
+        return None
+    return money.price(int(act["amount"]), act["token"], control_of(request).currencies)
 
 
 def _kind(poll: PollView) -> ProposalKind:

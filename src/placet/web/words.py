@@ -5,6 +5,7 @@ in another language, and is compiled when it is first needed.
 """
 
 import io
+import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,10 +19,17 @@ from zoneinfo import ZoneInfo
 from babel import Locale, negotiate_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from markupsafe import Markup
 
 LOCALES = Path(__file__).parent / "locale"
 SOURCE = "en"
 UNIVERSAL = ZoneInfo("UTC")
+LATIN = re.compile(r"^[^\u0590-\u08ff]*[A-Za-z][^\u0590-\u08ff]*$")
+PLACEHOLDER = re.compile(r"%\(\w+\)s")
+
+
+def direction_of(language: str) -> str:
+    return "rtl" if Locale.parse(language).text_direction == "rtl" else "ltr"
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Reader:
 
     @property
     def direction(self) -> str:
-        return "rtl" if Locale.parse(self.language).text_direction == "rtl" else "ltr"
+        return direction_of(self.language)
 
 
 _reader: ContextVar[Reader] = ContextVar("reader")
@@ -62,11 +70,22 @@ def catalogue(language: str) -> NullTranslations:
     file = LOCALES / language / "LC_MESSAGES" / "placet.po"
     if language not in languages() or not file.is_file():
         return NullTranslations()
-    compiled = io.BytesIO()
     with file.open("rb") as source:
-        write_mo(compiled, read_po(source, locale=language))
+        read = read_po(source, locale=language)
+    if direction_of(language) == "rtl":
+        for message in read:
+            message.string = _isolated(message.string) if message.id else message.string
+    compiled = io.BytesIO()
+    write_mo(compiled, read)
     compiled.seek(0)
     return GNUTranslations(compiled)
+
+
+def _isolated(told: Any) -> Any:
+    """The text with each value that will be filled in set apart: a name or an id has a direction of its own."""
+    if isinstance(told, str):
+        return PLACEHOLDER.sub("\u2068\\g<0>\u2069", told)
+    return tuple(_isolated(one) for one in told)
 
 
 def _(text: str, **values: Any) -> str:
@@ -78,6 +97,21 @@ def _(text: str, **values: Any) -> str:
 def _n(one: str, many: str, number: int, **values: Any) -> str:
     told = catalogue(reader().language).ngettext(one, many, number)
     return told % {"num": number, **values}
+
+
+def written(text: object) -> str | Markup:
+    """A text of which the catalogue may not know: then it is English, and is marked as such where pages are not."""
+    told = _(str(text))
+    if told != str(text) or not LATIN.search(told) or reader().language == SOURCE or isinstance(text, Markup):
+        return told
+    return Markup('<span lang="{}" dir="auto">{}</span>').format(SOURCE, told)
+
+
+def outcome(name: str) -> str:
+    """The name of an outcome as the catalogue tells it, else the name itself."""
+    word = name.replace("_", " ").replace("-", " ").capitalize()
+    told = _(word)
+    return name if told == word else told
 
 
 def later(text: str) -> str:

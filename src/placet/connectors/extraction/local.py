@@ -16,6 +16,7 @@ from placet.domain.model import Strict
 
 MAX_ANSWER = 40 * MEGABYTE
 READY = b"ready\n"
+PARSE = "placet.connectors.extraction.parse"
 # Nothing of this process's environment: it holds secrets that a parser has no use for.
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
@@ -41,38 +42,40 @@ class LocalExtractor:
         if len(content) > MAX_BYTES:
             check(content, format)
         async with self._free:
-            answer = await self._read_apart(content, str(format))
+            answer = await read_apart(PARSE, str(format), content, self._settings)
         if code := answer.get("refused"):
             raise ExtractionRefused(code, answer["note"])
         return Extraction.model_validate(answer)
 
-    async def _read_apart(self, content: bytes, format: str) -> dict[str, Any]:
-        limits = (str(self._settings.memory_megabytes), str(self._settings.cpu_seconds))
-        command = (sys.executable, "-I", "-m", "placet.connectors.extraction.parse", format, *limits)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=ENVIRONMENT, start_new_session=True
-            )
-        except OSError as error:
-            raise ExtractionUnavailable(f"No process could be started to read the document: {error}") from error
-        try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
-                answer, _ = await asyncio.gather(_answer(process), _feed(process, content))
-                status = await process.wait()
-        except TimeoutError as late:
-            # Its limit of processor time ends a document that is too hard; this is a machine that is too busy.
-            raise ExtractionUnavailable("Reading the document took too long. This machine may be overloaded.") from late
-        finally:
-            await _end(process)
-        ready, _, line = answer.partition(READY)
-        if ready or not answer:
-            raise ExtractionUnavailable(f"The process that reads documents did not start (exit status {status}).")
-        if len(answer) > MAX_ANSWER:
-            raise ExtractionRefused("too-large", "The document holds far more text than it should.")
-        if status != 0:
-            raise ExtractionRefused("unreadable", TOO_HARD)
-        found: dict[str, Any] = json.loads(line)
-        return found
+
+async def read_apart(module: str, wanted: str, content: bytes, settings: LocalExtractionSettings) -> dict[str, Any]:
+    """What that module finds in the content, in a limited process of its own."""
+    limits = (str(settings.memory_megabytes), str(settings.cpu_seconds))
+    command = (sys.executable, "-I", "-m", module, wanted, *limits)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=ENVIRONMENT, start_new_session=True
+        )
+    except OSError as error:
+        raise ExtractionUnavailable(f"No process could be started to read the document: {error}") from error
+    try:
+        async with asyncio.timeout(settings.timeout_seconds):
+            answer, _ = await asyncio.gather(_answer(process), _feed(process, content))
+            status = await process.wait()
+    except TimeoutError as late:
+        # Its limit of processor time ends a document that is too hard; this is a machine that is too busy.
+        raise ExtractionUnavailable("Reading the document took too long. This machine may be overloaded.") from late
+    finally:
+        await _end(process)
+    ready, _, line = answer.partition(READY)
+    if ready or not answer:
+        raise ExtractionUnavailable(f"The process that reads documents did not start (exit status {status}).")
+    if len(answer) > MAX_ANSWER:
+        raise ExtractionRefused("too-large", "The document holds far more text than it should.")
+    if status != 0:
+        raise ExtractionRefused("unreadable", TOO_HARD)
+    found: dict[str, Any] = json.loads(line)
+    return found
 
 
 async def _feed(process: Process, content: bytes) -> None:

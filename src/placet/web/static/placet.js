@@ -3,10 +3,12 @@
 // `[data-live][id]` that differs is put in place of the old one, unless somebody is writing in it.
 const policy = window.trustedTypes?.createPolicy("placet", { createHTML: (text) => text }) ?? { createHTML: (text) => text };
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-const { live, place, about, updated, stale, fixed } = document.body.dataset;
+const { live, place, about, updated, stale, fixed, calm } = document.body.dataset;
 // Of one language there are several ways to write a date; the browser knows which one its reader is used to.
 const spoken = document.documentElement.lang || "en";
 const language = navigator.languages.find((one) => one.split("-")[0] === spoken.split("-")[0]) ?? spoken;
+// Whatever the language, the digits are those that the server writes.
+const numberingSystem = "latn";
 const say = (text) => { const status = document.getElementById("said"); if (status) status.textContent = text; };
 
 // Times.
@@ -14,10 +16,10 @@ const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.split("; ").includes(`zone=${zone}`)) {
   document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
 }
-const full = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" });
-const distance = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+const full = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short", numberingSystem });
+const distance = new Intl.RelativeTimeFormat(language, { numeric: "auto", numberingSystem });
 const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-const within = (value, unit) => new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short" }).format(value);
+const within = (value, unit) => new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short", numberingSystem }).format(value);
 function relative(seconds) {
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS.at(-1);
   return distance.format(Math.trunc(seconds / size), unit);
@@ -57,6 +59,9 @@ addEventListener("pageshow", () => {
   for (const form of all("form[data-sent]")) delete form.dataset.sent;
   for (const button of all("[aria-busy]")) button.removeAttribute("aria-busy");
 });
+
+// On a telephone the navigation is longer than the screen: where one is stands in the middle.
+document.querySelector(".ways [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
 // What is wrong with a form is read first.
 document.querySelector("[data-first]")?.focus();
@@ -104,8 +109,8 @@ async function look() {
     if (note && kept) { note.hidden = false; say(stale); }
   } catch { /* The next change, or the next connection, looks again. */
   } finally {
-    looking = false;
-    if (again) { again = false; look(); }
+    // Some pages are much to make: they are looked at again only after a while.
+    setTimeout(() => { looking = false; if (again) { again = false; look(); } }, Number(calm ?? 0));
   }
 }
 
@@ -128,3 +133,27 @@ if (live !== undefined && document.querySelector("[data-live]")) {
   // A browser has few connections for one site: a tab that nobody sees gives its own back.
   document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else if (!stream) { open(); look(); } });
 }
+
+// A wallet in the browser (EIP-1193) fills in its address or its signature; nothing is sent before its person sends it.
+function offer() {
+  if (window.ethereum) for (const part of all("[data-wallet-part]")) part.hidden = false;
+}
+offer();
+addEventListener("ethereum#initialized", offer);
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-sign], [data-account]");
+  if (!button || !window.ethereum) return;
+  const note = document.getElementById(button.dataset.note);
+  const field = document.getElementById(button.dataset.into);
+  note.textContent = "";
+  try {
+    const accounts = await window.ethereum.request({ method: "eth_requestAccounts" });
+    const wanted = button.dataset.with?.toLowerCase();
+    const account = accounts.find((one) => !wanted || one.toLowerCase() === wanted);
+    if (!account) { note.textContent = note.dataset.other; return; }
+    field.value = button.dataset.sign === undefined ? account
+      : await window.ethereum.request({ method: "eth_signTypedData_v4", params: [account, document.getElementById(button.dataset.sign).value] });
+    note.textContent = note.dataset.done;
+    field.focus();
+  } catch { note.textContent = note.dataset.failed; }
+});

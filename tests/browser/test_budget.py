@@ -1,0 +1,84 @@
+"""The first view of each main page is small, from one origin, and nothing is blocked; the matrix misses no page."""
+
+import re
+
+import pytest
+from fastapi.routing import APIRoute
+
+from browser.browsing import Browsing
+from browser.quality import BUDGET_KB, FOUND, KILO, matrix
+from placet.web import site
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MAIN = {
+    "signing in": (None, "/signin"),
+    "an inbox": ("ben", "/"),
+    "a task": ("ben", "/tasks/{form}"),
+    "cases": ("kofi", "/cases"),
+    "a case": ("cora", "/cases/{case}"),
+    "a vote": ("kofi", "/cases/{vote}"),
+    "a link": (None, "{link}"),
+    "voting": ("vala", "/voter"),
+    "a vote to cast": ("vala", "/voter/proposals/{vote}"),
+    "a new proposal": ("prue", "/proposer/new"),
+    "the catalogue": ("rita", "/catalogue"),
+    "a start form": ("rita", "/catalogue/order/start"),
+    "an overview": ("root", "/overview"),
+    "an account": ("root", "/account"),
+    "people": ("root", "/admin/people"),
+    "failed steps": ("root", "/admin/steps"),
+    "the faucet": ("root", "/admin/money"),
+    "health": ("root", "/admin/health"),
+}
+# What no browser shows as a page: files, streams, acts of a provider; and a page that a parameter alone makes.
+NO_PAGES = re.compile(r"\.(csv|json|jsonl|txt)$|/documents/|^/live$|^/signin/provider")
+
+
+@pytest.mark.parametrize("name", MAIN)
+async def test_a_first_view_is_small_and_from_one_origin(browsing: Browsing, name: str) -> None:
+    who, path = MAIN[name]
+    filled = path.format(**vars(browsing.scene))
+    context = await browsing.context(who)
+    page = await context.new_page()
+    faults: list[str] = []
+    page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    devtools = await context.new_cdp_session(page)
+    await devtools.send("Network.enable")
+    sizes: list[int] = []
+    devtools.on("Network.loadingFinished", lambda done: sizes.append(int(done["encodedDataLength"])))
+    answer = await page.goto(filled, wait_until="load")
+    if who is not None and await page.locator("[data-live][id]").count():
+        await page.wait_for_selector("html[data-stream=open]")
+    assert answer is not None and answer.status == 200
+    assert faults == []
+    assert [url for url in asked if not url.startswith(f"{browsing.address}/")] == []
+    weight = sum(sizes)
+    # Page, two style sheets and the script at least: otherwise something was not counted.
+    assert len(sizes) >= 4 and weight > 10 * KILO
+    assert weight < BUDGET_KB * KILO, f"{weight} bytes"
+    FOUND.weights[name], FOUND.requests[name] = weight, len(asked)
+    await context.close()
+
+
+async def test_every_page_is_in_the_matrix() -> None:
+    """A route that shows a page is looked at by axe somewhere."""
+    looked = [path.partition("?")[0] for _, path in matrix().values()]
+    missing = [
+        route.path
+        for area in site.AREAS
+        for route in area.routes.routes
+        if isinstance(route, APIRoute) and "GET" in route.methods and not NO_PAGES.search(route.path)
+        if not any(_leads(route, path) for path in looked)
+    ]
+    assert missing == []
+
+
+def _leads(route: APIRoute, path: str) -> bool:
+    # The address of somebody's link is known only when it is made.
+    path = "/l/x" if path == "{link}" else path
+    return route.path_regex.match(re.sub(r"{\w+}", "x", path)) is not None
