@@ -155,7 +155,7 @@ async def test_credentials_are_found_by_what_they_are(office: Office) -> None:
     await badge_room.define(office)
     await badge_room.define(office, id="rescue")
     one = await badge_room.issued(office)
-    # The newest first: in one instant, neither would be.
+    # Of two in one instant, either could be the newer one.
     office.clock.move(timedelta(seconds=1))
     other = await badge_room.drawn_up(office, "ben", "rescue")
     for query, found in (

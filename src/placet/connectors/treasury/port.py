@@ -86,7 +86,9 @@ class TreasuryActivities:
             case PaymentState.REVERTED | PaymentState.FROZEN as end:
                 raise ApplicationError(told.why, type=f"payment-{end.value}", non_retryable=True)
             case PaymentState.RESERVED:
-                raise TreasuryUnavailable(f"The payment waits for its signature. {told.why}")
+                raise TreasuryUnavailable(
+                    f"The payment will be made once it can be signed, whatever comes of this case. {told.why}"
+                )
         return told.payment
 
     @activity.defn(name="treasury.receipt")
