@@ -88,6 +88,34 @@ async def test_a_nonce_that_a_stranger_used_ends_the_payment_and_freezes(
         assert (await at.pay(decision)).state is PaymentState.FROZEN, "what ended is not paid after a thaw"
 
 
+async def test_a_frozen_payment_whose_bytes_are_mined_after_all_is_confirmed(
+    chain: Anvil, tmp_path: Path, key: LocalKey
+) -> None:
+    async with desk(chain, tmp_path, key=key, confirmations=2) as at:
+        chain.automine(False)
+        before = chain.rpc("evm_snapshot")
+        intent, decision = at.approved()
+        await at.pay(decision)
+        spend(chain, nonce=0)
+        chain.mine(2)
+        await at.rounds(decision, PaymentState.FROZEN)
+        # The chain takes the stranger's block back, and mines ours.
+        assert chain.rpc("evm_revert", before)
+        ours = at.journal.signed(f"{intent.case_id}/treasury.pay/1")[0]
+        if ours.hash not in chain.pool():
+            chain.rpc("eth_sendRawTransaction", ours.raw)
+        await at.office.payments.round()
+        chain.mine()
+        await at.office.payments.round()
+        found = at.journal.of_decision(decision)
+        assert found is not None and found.state is PaymentState.FROZEN, "not deep enough"
+        chain.mine()
+        found = await at.rounds(decision)
+        assert found.receipt is not None and found.receipt.tx_hash == ours.hash
+        assert at.journal.frozen is not None, "an administrator looks all the same"
+        assert chain.received()[intent.to.lower()] == 1
+
+
 async def test_a_journal_older_than_the_chain_freezes_and_pays_nothing_twice(
     chain: Anvil, tmp_path: Path, key: LocalKey
 ) -> None:

@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account.messages import encode_typed_data
+from eth_account import Account
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from executor import council
-from executor.anvil import Anvil
+from executor.anvil import TRANSFERRED, Anvil
 from executor.council import WALLETS, approvals_of, rules_of
-from executor.desk import Desk, desk
+from executor.desk import Desk, desk, somebody
 from executor.ledger import judge
-from placet.connectors.chain.safe import execution, safe_facts, safe_typed_data
-from placet.domain.intent import NATIVE
+from placet.connectors.chain.evm import BLOCKS_AT_ONCE, CLOCKS_DIFFER, EvmNode
+from placet.connectors.chain.safe import EXECUTED, execution, safe_facts, safe_hash
+from placet.domain.intent import NATIVE, Intent
+from placet.domain.payment import PaymentState
 from placet.executor.admission import NotNow, next_safe_nonce
 from placet.executor.keys import LocalKey
 from placet.executor.verify import Refused
@@ -26,7 +28,6 @@ OWNERS = [wallet.address for wallet in WALLETS[:3]]
 def deploy_safe(chain: Anvil) -> str:
     """Safe 1.4.1 as it was published: singleton, then a proxy of it with two of three owners."""
     from eth_abi.abi import encode
-    from eth_account import Account
     from safe_eth.eth.contracts import load_contract_interface
 
     singleton = chain.deploy(load_contract_interface("Safe_V1_4_1.json")["bytecode"], [], [])
@@ -90,17 +91,102 @@ async def test_two_of_three_owners_pay_and_one_does_not(chain: Anvil, tmp_path: 
 
 
 async def test_the_signed_transaction_of_a_safe_cannot_be_replayed(chain: Anvil, tmp_path: Path, safe: str) -> None:
-    from eth_account import Account
-
     async with desk(chain, tmp_path, mode="safe", safe=safe) as at:
         intent, decision = await paid(at)
         await at.pay(decision)
         await at.rounds(decision)
-        call = execution(intent, {wallet.address: council.signed(intent, wallet) for wallet in WALLETS[:2]})
-        anybody = Account.create()
-        chain.give(anybody.address)
-        assert chain.transact(anybody, safe, call.data)["status"] == "0x0"
+        assert present(chain, intent)["status"] == "0x0"
         assert chain.balance(intent.to) == 1000
+
+
+def present(chain: Anvil, intent: Intent) -> dict[str, Any]:
+    """Somebody else sees the signatures, and brings the payment to the Safe."""
+    call = execution(intent, {wallet.address: council.signed(intent, wallet) for wallet in WALLETS[:2]})
+    anybody = Account.create()
+    chain.give(anybody.address)
+    return chain.transact(anybody, intent.account, call.data)
+
+
+async def test_a_payment_that_somebody_else_presents_first_ends_as_paid(
+    chain: Anvil, tmp_path: Path, safe: str
+) -> None:
+    token = chain.token(safe)
+    async with desk(chain, tmp_path, mode="safe", safe=safe, confirmations=3, tokens=(token,)) as at:
+        for number, of in enumerate((None, token)):
+            chain.automine(False)
+            intent, decision = await paid(at, token=of)
+            await at.pay(decision)
+            ours = chain.pool()
+            chain.rpc("anvil_dropTransaction", ours[0])
+            chain.automine(True)
+            theirs = present(chain, intent)
+            assert theirs["status"] == "0x1"
+            await at.office.payments.round()
+            assert chain.rpc("eth_getTransactionReceipt", ours[0])["status"] == "0x0", "ours came second, and reverted"
+            chain.mine(2)
+            found = await at.rounds(decision)
+            assert (found.receipt is not None) and found.receipt.tx_hash == theirs["transactionHash"]
+            facts = at.office.facts(found)
+            assert facts is not None and facts.status == "confirmed" and found.nonce == number
+        assert chain.received(token)[intent.to.lower()] == 1
+
+
+async def test_what_was_presented_before_the_executor_was_asked_is_paid_and_not_to_be_approved_anew(
+    chain: Anvil, tmp_path: Path, safe: str
+) -> None:
+    async with desk(chain, tmp_path, mode="safe", safe=safe, confirmations=2) as at:
+        intent, decision = await paid(at)
+        other, unpaid = at.approved(at.intent(safe_nonce=0))
+        theirs = present(chain, intent)
+        with pytest.raises(NotNow):
+            await at.pay(decision)
+        assert at.journal.of_decision(decision) is None
+        chain.mine()
+        found = await at.pay(decision)
+        assert found.state is PaymentState.CONFIRMED and found.receipt is not None
+        assert found.receipt.tx_hash == at.office.paid(found).tx_hash == theirs["transactionHash"]
+        with pytest.raises(Refused) as refused:
+            await at.pay(unpaid)
+        assert refused.value.code == "safe-nonce-used"
+        assert (chain.balance(intent.to), chain.balance(other.to)) == (1000, 0)
+        assert at.journal.next_nonce == 0, "no nonce of the account was spent"
+        _, third = await paid(at)
+        await at.pay(third)
+        chain.mine()
+        assert (await at.rounds(third)).nonce == 0
+
+
+async def test_logs_are_looked_for_in_pieces_and_from_a_moment_on(chain: Anvil) -> None:
+    owner = Account.create()
+    chain.give(owner.address)
+    token, data = chain.token(owner.address), f"0xa9059cbb{somebody()[2:].lower():0>64}{1:064x}"
+    topics = (TRANSFERRED, f"0x{owner.address[2:].lower():0>64}")
+    begun = int(chain.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    first = chain.transact(owner, token, data)["transactionHash"]
+    # Seconds lie between blocks, as their own clock has it.
+    chain.rpc("anvil_mine", hex(BLOCKS_AT_ONCE + 100), hex(CLOCKS_DIFFER // 1000))
+    second = chain.transact(owner, token, data)["transactionHash"]
+    node = EvmNode(chain.url)
+    try:
+        assert await node.logged(token, topics, begun) == (first, second)
+        assert await node.logged(token, topics, begun + CLOCKS_DIFFER + 100) == (second,)
+        assert await node.logged(token, topics, begun + 10**9) == (second,), "the last block is always looked at"
+        assert await node.logged(token, (TRANSFERRED, EXECUTED), begun) == ()
+    finally:
+        await node.close()
+
+
+async def test_a_payment_whose_safe_nonce_another_one_took_reverts(chain: Anvil, tmp_path: Path, safe: str) -> None:
+    async with desk(chain, tmp_path, mode="safe", safe=safe) as at:
+        chain.automine(False)
+        intent, decision = await paid(at)
+        await at.pay(decision)
+        chain.rpc("anvil_dropTransaction", chain.pool()[0])
+        chain.automine(True)
+        other = at.intent(safe_nonce=0)
+        assert present(chain, other)["status"] == "0x1"
+        await at.rounds(decision, PaymentState.REVERTED)
+        assert (chain.balance(intent.to), chain.balance(other.to)) == (0, 1000)
 
 
 async def test_a_safe_nonce_is_used_once_and_in_turn(chain: Anvil, tmp_path: Path, safe: str) -> None:
@@ -149,15 +235,11 @@ def test_the_hash_that_owners_sign_is_the_one_that_the_safes_own_library_signs(c
     from safe_eth.eth import EthereumClient
     from safe_eth.safe import SafeTx
 
-    from placet.domain.intent import Intent
-
     intent = Intent(
         chain_id=31337, account=safe, to=OWNERS[0], amount="5", data="0x1234", case_id="case-a", safe_nonce=3
     )
-    message = encode_typed_data(full_message=safe_typed_data(intent))
-    ours = keccak(b"\x19\x01" + message.header + message.body)
     theirs = SafeTx(
         EthereumClient(chain.url), safe, OWNERS[0], 5, b"\x12\x34", 0, 0, 0, 0, None, None, safe_nonce=3,
         safe_version="1.4.1", chain_id=31337,
     )  # fmt: skip
-    assert ours == theirs.safe_tx_hash
+    assert safe_hash(intent) == f"0x{theirs.safe_tx_hash.hex().removeprefix('0x')}"

@@ -73,8 +73,9 @@ async def _of_owners(chain: Chain, journal: Journal, proven: Proven) -> Mapping[
     taken = {one.intent.safe_nonce for one in journal.unfinished()}
     assert intent.safe_nonce is not None
     if intent.safe_nonce < facts.nonce or intent.safe_nonce in taken:
-        text = "Another transaction took the nonce of this one, or somebody presented this very one to the Safe."
-        raise Refused("safe-nonce-used", f"{text} Look at the Safe, then ask for approval anew if it was not paid.")
+        # Somebody who presented this very one to the Safe has been looked for before.
+        text = "Another transaction took the nonce of this one in the Safe. It was not paid; ask for approval anew."
+        raise Refused("safe-nonce-used", text)
     if intent.safe_nonce > facts.nonce:
         raise NotNow(f"The Safe is at its transaction {facts.nonce}, and this one is {intent.safe_nonce}.")
     return by_owner

@@ -157,6 +157,10 @@ class Journal:
         """Those that ended on the chain with this nonce or a later one."""
         return self._own("state IN ('confirmed', 'reverted') AND nonce >= ?", nonce)
 
+    def frozen_payments(self) -> list[Payment]:
+        """Those of which signed bytes may still turn up on the chain."""
+        return self._own("state = 'frozen' AND EXISTS (SELECT 1 FROM signed WHERE signed.key = payment.key)")
+
     def reserve(self, key: str, decision: str, intent: Intent, signatures: Mapping[str, str], gas: int) -> Payment:
         """Give it the next nonce."""
         with self._transaction():
@@ -171,6 +175,22 @@ class Journal:
         found = self.find(key)
         assert found is not None
         return found
+
+    def relayed(
+        self, key: str, decision: str, intent: Intent, signatures: Mapping[str, str], receipt: Receipt, why: str
+    ) -> None:
+        """Keep a payment that somebody else has carried out; below zero, its nonce is none of the account's."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO payment (key, decision, intent, intent_hash, signatures, chain_id, account, nonce, gas,"
+                " state, why, receipt, reserved_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+                " (SELECT min(coalesce(min(nonce), 0), 0) - 1 FROM payment WHERE chain_id = ?6 AND account = ?7), 0,"
+                " 'confirmed', ?8, ?9, ?10, ?10)",
+                (
+                    key, decision, intent.model_dump_json(), intent.hash, json.dumps(dict(signatures)), self._chain_id,
+                    self._account, why, receipt.model_dump_json(), time.time(),
+                ),
+            )  # fmt: skip
 
     def keep(self, payment: Payment, signed: Signed, fees: Fees, replaces: str | None = None) -> None:
         """Keep signed bytes before anybody else sees them: the first, or those that replace the last."""
@@ -225,7 +245,8 @@ class Journal:
 
     def trouble(self, key: str, why: str) -> None:
         """What is in the way of an unfinished payment."""
-        self._db.execute("UPDATE payment SET why = ? WHERE key = ?", (why[:500], key))
+        ends = ", ".join("?" * len(ENDS))
+        self._db.execute(f"UPDATE payment SET why = ? WHERE key = ? AND state NOT IN ({ends})", (why[:500], key, *ENDS))
 
     def refuse(self, key: str, decision: str, code: str, why: str) -> None:
         with self._transaction():

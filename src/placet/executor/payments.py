@@ -10,14 +10,17 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC
 
-from placet.connectors.chain.port import Chain, ChainRefused, ChainUnavailable, Fees, Receipt
+from placet.connectors.chain.port import Block, Chain, ChainRefused, ChainUnavailable, Fees, Receipt
+from placet.connectors.chain.safe import executed, safe_facts
 from placet.connectors.chain.transactions import Unsigned, moved
+from placet.domain.intent import Intent
 from placet.domain.payment import PaymentState
 from placet.executor.admission import NotNow, admitted, call_of
 from placet.executor.journal import Bytes, Journal, Payment
 from placet.executor.keys import KeyRefused, KeyUnavailable, SigningKey
-from placet.executor.verify import Proven
+from placet.executor.verify import Proven, Refused
 from placet.store import crash
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,7 @@ RAISE = 5, 4
 # How often a nonce must be seen as used by a stranger before we believe it: nodes behind one URL may disagree.
 SIGHTINGS = 3
 IDLE = 5
+RELAYED = "Somebody else presented it to the Safe."
 
 
 class Frozen(Exception):
@@ -72,6 +76,9 @@ class Payments:
                 return found
             self._check_thawed()
             await self.agree()
+            if (receipt := await self._relayed(proven)) is not None:
+                self.journal.relayed(key, decision, proven.intent, proven.signatures, receipt, RELAYED)
+                return self._known(key)
             entry = await admitted(self.chain, self.journal, self.account, proven)
             self._check_thawed()
             self.journal.reserve(key, decision, proven.intent, entry.signatures, entry.gas)
@@ -80,9 +87,7 @@ class Payments:
         # A chain that mines at once has its receipt by now.
         await self._carried(key)
         self._kick.set()
-        found = self.journal.find(key)
-        assert found is not None
-        return found
+        return self._known(key)
 
     async def run(self) -> None:
         """Carry every unfinished payment on, also without callers, until cancelled."""
@@ -112,7 +117,7 @@ class Payments:
                 continue
             log.warning("The chain has forgotten %s; the same bytes are sent again.", payment.key)
             self.journal.seen(payment.key, None, "The chain has forgotten it; the same bytes are sent again.")
-        for payment in self.journal.unfinished():
+        for payment in (*self.journal.frozen_payments(), *self.journal.unfinished()):
             await self._carried(payment.key)
 
     async def agree(self, strict: bool = True) -> int:
@@ -182,12 +187,15 @@ class Payments:
 
     async def _carry(self, key: str) -> None:
         payment = self.journal.find(key)
-        if payment is None or payment.state.is_end:
+        frozen = payment is not None and payment.state is PaymentState.FROZEN
+        if payment is None or (payment.state.is_end and not frozen):
             return
         for one in self.journal.signed(key):
             if (receipt := await self.chain.receipt(one.hash)) is not None:
                 await self._mined(payment, receipt)
                 return
+        if frozen:
+            return
         if payment.receipt is not None:
             log.warning("The block that held %s is gone; the same bytes are sent again.", key)
             self.journal.seen(key, None, "The block that held it is gone.")
@@ -238,7 +246,7 @@ class Payments:
                     replacing = len(self.journal.signed(payment.key)) > 1
                     return replacing or (await self.chain.fees()).most > newest.fees.most
             crash.reach("payment-sent-unrecorded")
-        if self._state(payment) is not PaymentState.SENT or payment.sent_at is None:
+        if self._known(payment.key).state is not PaymentState.SENT or payment.sent_at is None:
             self.journal.sent(payment.key)
             crash.reach("payment-sent")
         return True
@@ -258,18 +266,20 @@ class Payments:
         head, block = await self.chain.head(), await self.chain.block(receipt.block.number)
         if block != receipt.block:
             return
-        if head.number - receipt.block.number + 1 < self.policy.depth:
-            if payment.receipt != receipt:
+        if not self._deep(receipt, head):
+            if payment.receipt != receipt and payment.state is not PaymentState.FROZEN:
                 self.journal.seen(payment.key, receipt)
             return
         crash.reach("payment-deep")
         if moved(payment.intent, receipt):
             self.journal.end(payment.key, PaymentState.CONFIRMED, receipt)
         else:
-            why = "The chain carried the transaction out without a transfer."
-            if payment.intent.safe_nonce is not None:
-                why += " Somebody may have presented the payment to the Safe first: look there before paying anew."
-            self.journal.end(payment.key, PaymentState.REVERTED, receipt, why)
+            other = await self._presented(payment.intent, payment.reserved_at)
+            if other is not None and moved(payment.intent, other):
+                self.journal.end(payment.key, PaymentState.CONFIRMED, other, RELAYED)
+            else:
+                why = "The chain carried the transaction out without a transfer."
+                self.journal.end(payment.key, PaymentState.REVERTED, receipt, why)
         crash.reach("payment-confirmed")
 
     async def _used(self, payment: Payment) -> None:
@@ -281,10 +291,38 @@ class Payments:
         if self._sightings[payment.key] < SIGHTINGS:
             return
         why = f"The nonce {payment.nonce} of {payment.key} was used by a transaction that is not in the journal."
-        self.journal.end(payment.key, PaymentState.FROZEN, None, why)
+        other = await self._presented(payment.intent, payment.reserved_at)
+        if other is not None and moved(payment.intent, other):
+            self.journal.end(payment.key, PaymentState.CONFIRMED, other, RELAYED)
+        else:
+            self.journal.end(payment.key, PaymentState.FROZEN, None, why)
         await self.freeze(why)
 
-    def _state(self, payment: Payment) -> PaymentState:
-        current = self.journal.find(payment.key)
-        assert current is not None
-        return current.state
+    async def _relayed(self, proven: Proven) -> Receipt | None:
+        """The deep receipt of a payment that is new to us, and that somebody else presented to the Safe already."""
+        intent = proven.intent
+        if intent.safe_nonce is None or intent.safe_nonce >= (await safe_facts(self.chain, intent.account)).nonce:
+            return None
+        receipt = await self._presented(intent, proven.opened_at.astimezone(UTC).timestamp())
+        if receipt is not None and not moved(intent, receipt):
+            raise Refused("would-revert", f"The Safe carried it out in {receipt.tx_hash}, without a transfer.")
+        return receipt
+
+    async def _presented(self, intent: Intent, since: float) -> Receipt | None:
+        """Where the Safe has carried this very intent out, whoever sent it; raises NotNow while that may vanish."""
+        if intent.safe_nonce is None:
+            return None
+        receipt = await executed(self.chain, intent, since)
+        if receipt is not None:
+            head, block = await self.chain.head(), await self.chain.block(receipt.block.number)
+            if block != receipt.block or not self._deep(receipt, head):
+                raise NotNow(f"{RELAYED} It waits until {receipt.tx_hash} lies deep enough in the chain.")
+        return receipt
+
+    def _deep(self, receipt: Receipt, head: Block) -> bool:
+        return head.number - receipt.block.number + 1 >= self.policy.depth
+
+    def _known(self, key: str) -> Payment:
+        found = self.journal.find(key)
+        assert found is not None
+        return found

@@ -44,6 +44,7 @@ class Row(Durable):
     state: str
     rules: Any
     verdict: Any
+    opened_at: datetime
     closed_at: datetime | None
 
 
@@ -73,12 +74,13 @@ class Proven:
 
     intent: Intent
     signatures: Mapping[str, str]
+    opened_at: datetime
     closed_at: datetime
 
 
 def read_decision(tx: Tx, decision: str) -> Row | None:
     d = t.decision.c
-    columns = sa.select(d.id, d.case_id, d.form, d.state, d.rules, d.verdict, d.closed_at)
+    columns = sa.select(d.id, d.case_id, d.form, d.state, d.rules, d.verdict, d.opened_at, d.closed_at)
     row = tx.conn.execute(columns.where(d.id == decision)).mappings().one_or_none()
     return None if row is None else Row.model_validate(dict(row))
 
@@ -107,7 +109,7 @@ def proven(row: Row | None, own: Own, case: str | None = None, intent_hash: str 
         raise Refused("other-intent", "What was put to the council, what it approved and what is asked for differ.")
     _ours(rules.intent, row, own, case)
     signatures = _approved(rules, granted.approvals, own)
-    return Proven(intent=rules.intent, signatures=signatures, closed_at=row.closed_at)
+    return Proven(intent=rules.intent, signatures=signatures, opened_at=row.opened_at, closed_at=row.closed_at)
 
 
 def _ours(intent: Intent, row: Row, own: Own, case: str | None) -> None:

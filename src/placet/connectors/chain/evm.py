@@ -13,6 +13,10 @@ BALANCE_OF = "70a08231"
 BLOCKS_LOOKED_AT = 5
 PERCENTILE = 50
 GWEI = 10**9
+# How many blocks a node is asked about at once: most of them answer for no more.
+BLOCKS_AT_ONCE = 2000
+# The clocks of nodes and ours may differ by this much.
+CLOCKS_DIFFER = 3600
 
 
 class EvmNode:
@@ -83,6 +87,29 @@ class EvmNode:
 
     async def call(self, to: str, data: str) -> str:
         return str(await self._ask("eth_call", {"to": to, "data": data}, "latest"))
+
+    async def logged(self, address: str, topics: tuple[str, ...], since: float) -> tuple[str, ...]:
+        last = (await self.head()).number
+        found: list[str] = []
+        for first in range(await self._block_at(since - CLOCKS_DIFFER, last), last + 1, BLOCKS_AT_ONCE):
+            blocks = {"fromBlock": hex(first), "toBlock": hex(min(first + BLOCKS_AT_ONCE - 1, last))}
+            logs = await self._ask("eth_getLogs", {"address": address, "topics": list(topics), **blocks})
+            try:
+                found += [str(one["transactionHash"]) for one in logs if not one.get("removed")]
+            except (KeyError, TypeError, AttributeError) as error:
+                raise ChainUnavailable("The node's logs make no sense.") from error
+        return tuple(dict.fromkeys(found))
+
+    async def _block_at(self, moment: float, last: int) -> int:
+        """The first block that is not older than this; `last` when all are."""
+        low, high = 0, last
+        while low < high:
+            middle = (low + high) // 2
+            block = await self._ask("eth_getBlockByNumber", hex(middle), False)
+            if not isinstance(block, dict):
+                raise ChainUnavailable("The node does not show one of its blocks.")
+            low, high = (low, middle) if _number(block.get("timestamp")) >= moment else (middle + 1, high)
+        return low
 
     async def close(self) -> None:
         await self._client.aclose()

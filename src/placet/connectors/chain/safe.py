@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from placet.connectors.chain.port import Call, Chain
+from placet.connectors.chain.port import Call, Chain, Receipt
 from placet.connectors.chain.transactions import transfer
 from placet.domain.intent import NATIVE, Intent
 from placet.domain.model import Durable
@@ -22,6 +22,8 @@ FIELDS = (
 )
 EXECUTE = "execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes)"
 NONCE, OWNERS, THRESHOLD = "0xaffed0e0", "0xa0e67e2b", "0xe75235b8"
+# The event ExecutionSuccess(bytes32 indexed txHash, uint256 payment).
+EXECUTED = "0x442e715f626346e8c54381002da614f62bee8d27386535b2521ec8540898556e"
 # A call, never a delegatecall; no gas of its own and no price, so a transfer that fails reverts the whole.
 PLAIN: dict[str, Any] = {
     "operation": 0, "safeTxGas": 0, "baseGas": 0, "gasPrice": 0, "gasToken": NATIVE, "refundReceiver": NATIVE
@@ -66,6 +68,23 @@ def execution(intent: Intent, signatures: Mapping[str, str]) -> Call:
     kinds = [kind for _, kind in FIELDS[:-1]] + ["bytes"]
     values = [inner.to, inner.value, bytes.fromhex(inner.data[2:]), *PLAIN.values(), packed]
     return Call(to=intent.account, value=0, data=f"0x{(keccak(text=EXECUTE)[:4] + encode(kinds, values)).hex()}")
+
+
+def safe_hash(intent: Intent) -> str:
+    """The Safe's own hash of the transaction, which its owners sign and its events name."""
+    from eth_account.messages import encode_typed_data
+    from eth_utils.crypto import keccak
+
+    message = encode_typed_data(full_message=safe_typed_data(intent))
+    return f"0x{keccak(bytes([0x19]) + message.version + message.header + message.body).hex()}"
+
+
+async def executed(chain: Chain, intent: Intent, since: float) -> Receipt | None:
+    """The transaction in which the Safe did what the intent says, whoever sent it; None when it has not done so."""
+    for tx_hash in await chain.logged(intent.account, (EXECUTED, safe_hash(intent)), since):
+        if (receipt := await chain.receipt(tx_hash)) is not None and receipt.ok:
+            return receipt
+    return None
 
 
 async def safe_facts(chain: Chain, safe: str) -> SafeFacts:
