@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from browser import quality
 from browser.browsing import Browsing, serving
 from browser.scenes import play
+from placet.connectors.chain.signatures import signer_of
 from placet.store import schema
 from placet.store.engine import Store
 from placet.store.house import House
@@ -44,7 +45,7 @@ async def browsing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Br
     file: Path = tmp_path_factory.mktemp("browser") / "placet.db"
     schema.upgrade(f"sqlite:///{file}")
     clock = RunningClock()
-    store = Store(f"sqlite:///{file}", House("http://127.0.0.1", SECRET), clock)
+    store = Store(f"sqlite:///{file}", House("http://127.0.0.1", SECRET, signer_of=signer_of), clock)
     async with serving(store, clock) as (office, address), async_playwright() as playwright:
         # The sandbox of the browser needs rights that containers seldom have; all it opens is our own server.
         browser = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])

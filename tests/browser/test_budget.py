@@ -32,7 +32,7 @@ MAIN = {
     "health": ("root", "/admin/health"),
 }
 # What no browser shows as a page: files, streams, acts of a provider; and a page that a parameter alone makes.
-NO_PAGES = re.compile(r"\.(csv|json|jsonl|txt)$|/documents/|^/live$|^/signin/provider")
+NO_PAGES = re.compile(r"\.(csv|json|jsonl|jwt|txt)$|/documents/|^/live$|^/signin/provider")
 
 
 @pytest.mark.parametrize("name", MAIN)
