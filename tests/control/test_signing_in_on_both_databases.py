@@ -92,10 +92,12 @@ async def test_of_two_who_take_up_an_invitation_one_wins(control: Control) -> No
 
 async def test_a_subject_is_linked_once_also_when_it_comes_twice_at_the_same_time(control: Control) -> None:
     claims = {"sub": "s1", "email": "ana@example.org", "email_verified": True}
-    both = await asyncio.gather(*(control.accounts.by_identity("https://id.example", claims, "x") for _ in range(2)))
+    both = await asyncio.gather(
+        *(control.accounts.by_identity("https://id.example", claims, None, "x") for _ in range(2))
+    )
     assert len(set(both)) == 2
     stranger = {"sub": "s2", "email": "ana@example.org", "email_verified": "false"}
-    assert await refused(control.accounts.by_identity("https://id.example", stranger, "x")) == "unknown-identity"
+    assert await refused(control.accounts.by_identity("https://id.example", stranger, None, "x")) == "unknown-identity"
 
 
 async def test_tokens_are_revoked_by_their_person_or_an_administrator(control: Control) -> None:

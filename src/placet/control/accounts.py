@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import Field
@@ -22,6 +23,7 @@ from placet.domain.span import in_words
 from placet.store import notices, people, sessions
 from placet.store.acts import audit_refusal
 from placet.store.engine import Tx
+from placet.store.instant import EPOCH
 
 WRONG = "That name and password do not match."
 GONE = "This invitation has been used or has expired; ask an administrator for a new one."
@@ -131,8 +133,9 @@ class Accounts:
 
         return await self._opened(person, act)
 
-    async def by_identity(self, issuer: str, claims: dict[str, Any], device: str) -> str:
-        """Sign in whoever the provider says it is: known by its subject, or once by a verified address."""
+    async def by_identity(self, issuer: str, claims: dict[str, Any], proved: object, device: str) -> str:
+        """Sign in whoever the provider says it is: known by its subject, or once by a verified address. `proved` is
+        when they last proved it there, in seconds; without it they have still to confirm before what matters."""
 
         def look(tx: Tx) -> Person | None:
             known = sessions.by_identity(tx, issuer, str(claims["sub"]))
@@ -151,7 +154,7 @@ class Accounts:
         def act(tx: Tx, present: Person) -> Done:
             if sessions.by_identity(tx, issuer, str(claims["sub"])) is None:
                 sessions.link_identity(tx, present.id, issuer, str(claims["sub"]))
-            return Done({"secret": sessions.open_session(tx, present.id, "openid", device)})
+            return Done({"secret": sessions.open_session(tx, present.id, "openid", device, _moment(proved, tx.now))})
 
         return await self._opened(person, act)
 
@@ -195,6 +198,13 @@ class Accounts:
         if why := unfit_password(password, person.id, person.email.partition("@")[0], *person.name.split()):
             raise Problem("weak-password", why, field="password")
         return await self._passwords.hashed(password)
+
+
+def _moment(seconds: object, now: datetime) -> datetime:
+    """When that was, at the latest now; long ago if it says nothing."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
+        return EPOCH
+    return datetime.fromtimestamp(min(float(seconds), now.timestamp()), UTC)
 
 
 def _blocked(wait: str) -> Problem:
