@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from placet.domain.span import in_words
 from placet.store import notices, people, sessions
 from placet.store.acts import audit_refusal
 from placet.store.engine import Tx
+from placet.store.house import House
 from placet.store.instant import EPOCH
 
 WRONG = "That name and password do not match."
@@ -98,17 +100,20 @@ class Accounts:
                 return not_found()
             life = self._rules.invitation.elapsed
             number = sessions.invite(tx, present.id, person_id, life)
-            link = tx.house.page(f"/invitation/{_signed(tx.house.secret, number)}")
+            link = _link(tx.house, number)
             text = (
                 f"Hello {target.name},\n\n{present.name} invites you to Placet. Choose a password here:\n\n{link}\n\n"
                 f"The link works once, until {in_full(tx.now + life)}.\n"
             )
             to = (target.id, target.name, target.email)
             notices.queue(tx, f"invitation/{number}/{target.id}", to, "Your invitation to Placet", text)
-            view = InvitedView(link=link, expires_at=tx.now + life)
+            # What is kept for a repeat must not hold the link; whoever has the secret makes it of the number.
+            view = InvitedView(link=number, expires_at=tx.now + life)
             return Done(view.model_dump(mode="json"), created=True)
 
-        return await self._door.act(person, "account.invite", act, once)
+        done = await self._door.act(person, "account.invite", act, once)
+        house = self._door.store.house
+        return replace(done, value=done.value | {"link": _link(house, done.value["link"])})
 
     async def invitation(self, token: str) -> InvitationView:
         """Whom this invitation is for; looking uses nothing up."""
@@ -142,7 +147,9 @@ class Accounts:
             # Some providers write it as text, where "false" would be true.
             if known is not None or claims.get("email_verified") not in (True, "true"):
                 return known
-            return sessions.named(tx, str(claims.get("email", "@")))
+            address = str(claims.get("email", ""))
+            # Without an @ it could be somebody's id.
+            return sessions.named(tx, address) if "@" in address else None
 
         person = await self._door.read(look)
         if person is None or person.external or not person.active:
@@ -221,6 +228,10 @@ def _warn(tx: Tx, person: Person) -> None:
     )
     key = f"attempts/{person.id}/{tx.now:%Y-%m-%d}"
     notices.queue(tx, key, (person.id, person.name, person.email), "Failed attempts to sign in", text)
+
+
+def _link(house: House, number: str) -> str:
+    return house.page(f"/invitation/{_signed(house.secret, number)}")
 
 
 def _signed(secret: str, number: str) -> str:
