@@ -112,6 +112,9 @@ async def test_a_subject_is_linked_once_also_when_it_comes_twice_at_the_same_tim
         *(control.accounts.by_identity("https://id.example", claims, None, "x") for _ in range(2))
     )
     assert len(set(both)) == 2
+    for address in ("ana", "root", "", "@"):
+        mere = {"sub": "s3", "email": address, "email_verified": True}
+        assert await refused(control.accounts.by_identity("https://id.example", mere, None, "x")) == "unknown-identity"
     stranger = {"sub": "s2", "email": "ana@example.org", "email_verified": "false"}
     assert await refused(control.accounts.by_identity("https://id.example", stranger, None, "x")) == "unknown-identity"
 
