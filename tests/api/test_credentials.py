@@ -142,6 +142,9 @@ async def test_a_revocation_that_cannot_be_is_refused_at_once(office: Office) ->
     ):
         answer = await badge_room.revoke(office, who, name, **more)
         assert (answer.status_code, answer.json()["code"]) == (status, code), (who, name, more)
+    assert ("root", "credential.revoke", "invalid-request") in [
+        (who, what, detail["code"]) for who, what, detail in await office.lines("@refused")
+    ]
     assert (await badge_room.revoke(office, "cora", credential)).status_code == 201
     again = await badge_room.revoke(office, "mo", credential)
     assert (again.status_code, again.json()["code"]) == (409, "revocation-pending")

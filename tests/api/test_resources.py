@@ -6,7 +6,7 @@ import pytest
 
 from api.office import Office
 from placet.domain import audit as proof
-from placet.store import audit
+from placet.store import audit, people
 
 RESOURCES, POLICIES = "/api/v1/resources", "/api/v1/policies"
 FENCE = {"kind": "project", "id": "fence", "title": "The fence", "scope": "deals"}
@@ -45,6 +45,8 @@ async def test_what_cannot_be_registered(office: Office, change: dict[str, Any],
     await registered(office)
     answer = await office.call("cora", "POST", RESOURCES, FENCE | change)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+    traced = [(who, what, detail["code"]) for who, what, detail in await office.lines("@refused")]
+    assert (("cora", "resource.register", code) in traced) == (code != "invalid-request")
 
 
 async def test_a_membership_has_the_name_of_its_person(office: Office) -> None:
@@ -92,6 +94,18 @@ async def test_nobody_applies_with_the_id_of_somebody_else(office: Office, perso
     body = {"scope": "deals", "request": request}
     answer = await office.call("rita", "POST", "/api/v1/workflows/member-onboarding/cases", body)
     assert (answer.status_code, answer.json()["code"]) == (409, "person-exists")
+    for email in ("mo@example.org", "MO@Example.ORG"):
+        body["request"] = request | {"person_id": "newcomer", "email": email}
+        answer = await office.call("rita", "POST", "/api/v1/workflows/member-onboarding/cases", body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "person-exists")
+        assert answer.json()["field"] == "request.email"
+    former = {"person_id": "former", "name": "New", "email": "Former@X.Example"}
+    await office.store.write(lambda tx: people.add(tx, "root", "former", "New", "former@x.example", ()))
+    for active, status in ((True, 409), (False, 201)):
+        await office.store.write(lambda tx, active=active: people.set_active(tx, "root", "former", active, ""))
+        body["request"] = former
+        answer = await office.call("rita", "POST", "/api/v1/workflows/member-onboarding/cases", body)
+        assert answer.status_code == status, "an address is the same in other letters"
     fine = {"scope": "deals", "request": request | {"person_id": "newcomer"}}
     assert (await office.call("rita", "POST", "/api/v1/workflows/member-onboarding/cases", fine)).status_code == 201
 

@@ -5,14 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from placet.catalogue.registry import CATALOGUE
 from placet.control.accounts import Credentials
 from placet.control.control import Control
+from placet.control.door import Once
 from placet.control.errors import Problem
 from placet.control.people import NewToken
 from placet.domain.people import Grant, Person
 from placet.store import people
+from placet.store import tables as t
 from placet.store.engine import Store
 
 WORD, OTHER = "three calm words", "four other calm words"
@@ -82,6 +85,19 @@ async def test_attempts_at_the_same_time_are_all_counted(control: Control) -> No
     assert codes.count("wrong-credentials") == 4 and codes.count("too-many-attempts") == 4
 
 
+async def test_an_invitation_asked_for_again_under_its_key_has_the_same_link_which_no_answer_keeps(
+    control: Control,
+) -> None:
+    root, once = await person(control, "root"), Once(key="k", fingerprint="f")
+    first, again = [await control.accounts.invite(root, "ana", once) for _ in range(2)]
+    assert (first.value, first.replayed, again.replayed) == (again.value, False, True)
+    token = str(first.value["link"]).rpartition("/")[2]
+    (kept,) = await control.door.read(lambda tx: tx.conn.execute(sa.select(t.idempotency.c.answer)).scalars().all())
+    assert token not in str(kept) and token.rpartition(".")[2] not in str(kept)
+    session = await control.sessions.known(await control.accounts.accept(token, WORD, "x"))
+    assert session.person.id == "ana"
+
+
 async def test_of_two_who_take_up_an_invitation_one_wins(control: Control) -> None:
     token = await invited(control, "ana")
     taken = await asyncio.gather(
@@ -92,10 +108,15 @@ async def test_of_two_who_take_up_an_invitation_one_wins(control: Control) -> No
 
 async def test_a_subject_is_linked_once_also_when_it_comes_twice_at_the_same_time(control: Control) -> None:
     claims = {"sub": "s1", "email": "ana@example.org", "email_verified": True}
-    both = await asyncio.gather(*(control.accounts.by_identity("https://id.example", claims, "x") for _ in range(2)))
+    both = await asyncio.gather(
+        *(control.accounts.by_identity("https://id.example", claims, None, "x") for _ in range(2))
+    )
     assert len(set(both)) == 2
+    for address in ("ana", "root", "", "@"):
+        mere = {"sub": "s3", "email": address, "email_verified": True}
+        assert await refused(control.accounts.by_identity("https://id.example", mere, None, "x")) == "unknown-identity"
     stranger = {"sub": "s2", "email": "ana@example.org", "email_verified": "false"}
-    assert await refused(control.accounts.by_identity("https://id.example", stranger, "x")) == "unknown-identity"
+    assert await refused(control.accounts.by_identity("https://id.example", stranger, None, "x")) == "unknown-identity"
 
 
 async def test_tokens_are_revoked_by_their_person_or_an_administrator(control: Control) -> None:

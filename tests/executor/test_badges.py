@@ -251,6 +251,36 @@ async def test_a_database_that_forgets_a_revocation_gets_no_list(desk: Desk, sig
     assert lines(desk.store)[-1][1]["code"] == "list-goes-back"
 
 
+async def test_a_list_that_was_planned_and_never_signed_is_signed_as_the_database_has_it_now(
+    desk: Desk, signer: BadgeSigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, order = desk.approved()
+    _, other = desk.approved("case-2")
+
+    async def broken(*_: Any) -> str:
+        raise CredentialUnavailable("The key is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("placet.executor.badges.signed", broken)
+        with pytest.raises(CredentialUnavailable):
+            await signer.sign_status_list(1, 1)
+    # As after a restored copy: the same version, with other bits.
+    credential = t.credential.update().where(t.credential.c.id == order.id)
+    desk.do(lambda tx: tx.conn.execute(credential.values(state="revoked")))
+    told = claims_of((await signer.sign_status_list(1, 1)).jwt)
+    assert is_set(told["credentialSubject"]["encodedList"], 0)
+    # What was signed is still never forgotten, whatever was planned after it.
+    desk.do(lambda tx: credentials.end(tx, other.id, CredentialState.REVOKED, "x"))
+    with monkeypatch.context() as patch:
+        patch.setattr("placet.executor.badges.signed", broken)
+        with pytest.raises(CredentialUnavailable):
+            await signer.sign_status_list(1, 2)
+    desk.do(lambda tx: tx.conn.execute(credential.values(state="issued")))
+    with pytest.raises(CredentialRefused) as refused:
+        await signer.sign_status_list(1, 2)
+    assert refused.value.code == "list-goes-back"
+
+
 async def test_while_the_database_is_away_nothing_is_signed_and_all_may_be_asked_again(
     desk: Desk, signer: BadgeSigner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,6 +121,30 @@ async def test_a_mail_is_marked_as_being_sent_before_it_leaves(store: Store) -> 
     assert await states(store) == {"a": ("sent", 1), "b": ("sent", 1)}
 
 
+async def test_the_link_of_an_invitation_is_kept_until_it_has_left_and_no_longer(store: Store) -> None:
+    await queue(store, "invitation/1/zoe", "other")
+    post = Post(store)
+    post.open = False
+
+    async def texts() -> dict[str, str]:
+        query = sa.select(_m.key, _m.text)
+        return {row.key: row.text for row in await store.read(lambda tx: tx.conn.execute(query).all())}
+
+    await Postman(store, post).deliver_once()
+    assert await texts() == {"invitation/1/zoe": "Text", "other": "Text"}, "it goes again, so it is needed"
+    post.open = True
+    await store.write(lambda tx: tx.conn.execute(t.message.update().values(next_at=tx.now)))
+    await Postman(store, post).deliver_once()
+    assert {state for state, _ in (await states(store)).values()} == {"sent"}
+    assert await texts() == {"invitation/1/zoe": postman.INVITED, "other": "Text"}
+
+
+async def test_where_mail_is_only_stored_an_invitation_can_still_be_handed_on(store: Store) -> None:
+    await queue(store, "invitation/1/zoe")
+    await Postman(store, StoredMail("example.org")).deliver_once()
+    assert await store.read(lambda tx: tx.conn.execute(sa.select(_m.state, _m.text)).one()) == ("stored", "Text")
+
+
 async def test_a_mail_whose_postman_died_on_the_way_goes_again_once_it_cannot_be_under_way(
     store: Store, clock: ManualClock
 ) -> None:

@@ -101,6 +101,18 @@ def test_an_id_of_somebody_else_is_never_taken_and_never_left(scene):
     assert scene.know("rita").active
 
 
+def test_an_address_of_somebody_active_is_never_taken_however_it_is_written(scene):
+    email = scene.know("rita").email
+    taken = NewMember(person="newcomer", name="Other", email=email.upper())
+    assert scene.do(lambda tx: membership.enter(tx, "k", "case-1", taken)).result is Entry.TAKEN
+    assert scene.do(lambda tx: people.find(tx, "newcomer")) is None
+    scene.do(lambda tx: people.set_active(tx, "root", "rita", False, "case-0"))
+    assert scene.do(lambda tx: membership.enter(tx, "k2", "case-2", taken)).result is Entry.ENTERED
+    # Whoever had it before does not come back with it either.
+    back = NewMember(person="rita", name="Rita", email=email)
+    assert scene.do(lambda tx: membership.enter(tx, "k3", "case-3", back)).result is Entry.TAKEN
+
+
 def test_contacts_are_the_holders_of_a_role_and_one_more(scene):
     wanted = ContactsOf(role="coordinator", scope="deals", person="rita")
     found = scene.do(lambda tx: membership.contacts(tx, wanted))

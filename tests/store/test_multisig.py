@@ -121,11 +121,23 @@ def test_who_lost_the_role_can_no_longer_act_and_what_they_gave_stays(treasury: 
     for who in ("tara", "theo"):
         treasury.do(lambda tx, who=who: people.set_grants(tx, "boss", who, [Grant(role="member")]))
         treasury.know(who)
-    assert code(treasury.withdraw("tara")) == "role-revoked"
+    assert code(treasury.approve("tara")) == "counted", "the same again"
+    assert code(treasury.withdraw("theo")) == "role-revoked"
     assert code(treasury.approve("theo")) == "role-revoked"
     assert code(treasury.refuse("theo")) == "role-revoked"
     verdict = treasury.approve("tina").verdict
     assert verdict is not None and verdict.by == ("tara", "tina")
+
+
+def test_who_lost_the_role_may_still_take_an_approval_back(treasury: Treasury) -> None:
+    treasury.put()
+    treasury.approve("tara")
+    treasury.do(lambda tx: people.set_grants(tx, "boss", "tara", [Grant(role="member")]))
+    treasury.know("tara")
+    assert code(treasury.withdraw("tara")) == "counted"
+    assert code(treasury.approve("tara")) == "role-revoked"
+    assert treasury.approve("tina").verdict is None
+    assert treasury.lines().count("multisig.approval-withdrawn") == 1
 
 
 def test_the_same_act_again_returns_the_same_receipt_and_writes_nothing(treasury: Treasury) -> None:

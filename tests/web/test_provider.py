@@ -49,16 +49,20 @@ def provided(office: Office, issuer: str) -> Iterator[Office]:
     office.app.state.provider = None
 
 
-async def signed_in(office: Office, issuer: str, subject: str, next: str = "/", **claims: object) -> httpx2.Response:
-    """What comes of going to the provider, being this person there, and coming back."""
+async def signed_in(
+    office: Office, issuer: str, subject: str, next: str = "/", cookie: str | None = None, **claims: object
+) -> httpx2.Response:
+    """What comes of going to the provider, being this person there, and coming back; `cookie` if one was signed in."""
     async with httpx2.AsyncClient() as outside:
         known = await outside.put(f"{issuer}/users/{subject}", json=claims)
         assert known.is_success, known.text
-        browser = Desk(office, None)
+        browser = Desk(office, cookie)
         begun = await browser.get(f"/signin/provider?next={next}")
         assert begun.status_code == 303, begun.text
         there = begun.headers["Location"]
         asked = parse_qs(urlsplit(there).query)
+        anew = (asked.get("prompt"), asked.get("max_age"))
+        assert anew == ((["login"], ["0"]) if cookie else (None, None))
         assert asked["code_challenge_method"] == ["S256"] and asked["response_type"] == ["code"]
         assert asked["redirect_uri"] == ["http://placet/signin/provider/callback"]
         allowed = await outside.post(there, data={"sub": subject})
@@ -100,6 +104,28 @@ async def test_nobody_else_comes_in(provided: Office, issuer: str, claims: dict[
     assert (answer.status_code, "Not known here" in answer.text) == (403, True)
     assert COOKIE not in answer.cookies
     assert await provided.store.read(lambda tx: tx.conn.execute(sa.select(t.session)).all()) == []
+
+
+async def test_only_what_was_proved_at_the_provider_lately_confirms(provided: Office, issuer: str) -> None:
+    claims = {"email": "ben@example.org", "email_verified": True}
+    now = (await provided.store.read(lambda tx: tx.now)).timestamp()
+
+    async def asked_again(cookie: str) -> bool:
+        page = await Desk(provided, cookie).post("/account/tokens", {"label": "mine"})
+        assert page.status_code == 200, page.text
+        asks = "Confirm that it is you" in page.text
+        assert asks == ('href="/signin/provider"' in page.text)
+        return asks
+
+    # A silent repeat tells no time, or one of long ago; and `true` is none.
+    for told in (None, now - 3600, True, -1):
+        silent = await signed_in(provided, issuer, "sub-4", **claims, auth_time=told)
+        before = silent.cookies[COOKIE]
+        assert await asked_again(before), told
+    proved = await signed_in(provided, issuer, "sub-4", cookie=before, **claims, auth_time=now)
+    assert not await asked_again(proved.cookies[COOKIE])
+    again = await signed_in(provided, issuer, "sub-4", cookie=proved.cookies[COOKIE], **claims, auth_time=None)
+    assert await asked_again(again.cookies[COOKIE]), "without the time nothing is proved"
 
 
 async def test_it_never_leads_away_and_needs_the_browser_that_began(provided: Office, issuer: str) -> None:

@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import hmac
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import Field
@@ -22,6 +24,8 @@ from placet.domain.span import in_words
 from placet.store import notices, people, sessions
 from placet.store.acts import audit_refusal
 from placet.store.engine import Tx
+from placet.store.house import House
+from placet.store.instant import EPOCH
 
 WRONG = "That name and password do not match."
 GONE = "This invitation has been used or has expired; ask an administrator for a new one."
@@ -96,17 +100,20 @@ class Accounts:
                 return not_found()
             life = self._rules.invitation.elapsed
             number = sessions.invite(tx, present.id, person_id, life)
-            link = tx.house.page(f"/invitation/{_signed(tx.house.secret, number)}")
+            link = _link(tx.house, number)
             text = (
                 f"Hello {target.name},\n\n{present.name} invites you to Placet. Choose a password here:\n\n{link}\n\n"
                 f"The link works once, until {in_full(tx.now + life)}.\n"
             )
             to = (target.id, target.name, target.email)
             notices.queue(tx, f"invitation/{number}/{target.id}", to, "Your invitation to Placet", text)
-            view = InvitedView(link=link, expires_at=tx.now + life)
+            # What is kept for a repeat must not hold the link; whoever has the secret makes it of the number.
+            view = InvitedView(link=number, expires_at=tx.now + life)
             return Done(view.model_dump(mode="json"), created=True)
 
-        return await self._door.act(person, "account.invite", act, once)
+        done = await self._door.act(person, "account.invite", act, once)
+        house = self._door.store.house
+        return replace(done, value=done.value | {"link": _link(house, done.value["link"])})
 
     async def invitation(self, token: str) -> InvitationView:
         """Whom this invitation is for; looking uses nothing up."""
@@ -131,15 +138,18 @@ class Accounts:
 
         return await self._opened(person, act)
 
-    async def by_identity(self, issuer: str, claims: dict[str, Any], device: str) -> str:
-        """Sign in whoever the provider says it is: known by its subject, or once by a verified address."""
+    async def by_identity(self, issuer: str, claims: dict[str, Any], proved: object, device: str) -> str:
+        """Sign in whoever the provider says it is: known by its subject, or once by a verified address. `proved` is
+        when they last proved it there, in seconds; without it they have still to confirm before what matters."""
 
         def look(tx: Tx) -> Person | None:
             known = sessions.by_identity(tx, issuer, str(claims["sub"]))
             # Some providers write it as text, where "false" would be true.
             if known is not None or claims.get("email_verified") not in (True, "true"):
                 return known
-            return sessions.named(tx, str(claims.get("email", "@")))
+            address = str(claims.get("email", ""))
+            # Without an @ it could be somebody's id.
+            return sessions.named(tx, address) if "@" in address else None
 
         person = await self._door.read(look)
         if person is None or person.external or not person.active:
@@ -151,7 +161,7 @@ class Accounts:
         def act(tx: Tx, present: Person) -> Done:
             if sessions.by_identity(tx, issuer, str(claims["sub"])) is None:
                 sessions.link_identity(tx, present.id, issuer, str(claims["sub"]))
-            return Done({"secret": sessions.open_session(tx, present.id, "openid", device)})
+            return Done({"secret": sessions.open_session(tx, present.id, "openid", device, _moment(proved, tx.now))})
 
         return await self._opened(person, act)
 
@@ -197,6 +207,13 @@ class Accounts:
         return await self._passwords.hashed(password)
 
 
+def _moment(seconds: object, now: datetime) -> datetime:
+    """When that was, at the latest now; long ago if it says nothing."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
+        return EPOCH
+    return datetime.fromtimestamp(min(float(seconds), now.timestamp()), UTC)
+
+
 def _blocked(wait: str) -> Problem:
     detail = f"There were too many failed attempts under this name. Try again in {wait}, or ask an administrator."
     return Problem("too-many-attempts", detail)
@@ -211,6 +228,10 @@ def _warn(tx: Tx, person: Person) -> None:
     )
     key = f"attempts/{person.id}/{tx.now:%Y-%m-%d}"
     notices.queue(tx, key, (person.id, person.name, person.email), "Failed attempts to sign in", text)
+
+
+def _link(house: House, number: str) -> str:
+    return house.page(f"/invitation/{_signed(house.secret, number)}")
 
 
 def _signed(secret: str, number: str) -> str:

@@ -58,7 +58,8 @@ def revocable(tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> di
         detail = f"Only its holder, coordinators of {row['scope']} and administrators have a credential revoked."
         return forbidden(tx, person, REVOKE, detail, about)
     if row["scope"] != scope:
-        return Problem("invalid-request", f"This credential belongs to {row['scope']}.", field="scope")
+        detail = f"This credential belongs to {row['scope']}."
+        return _refused(tx, person, REVOKE, "invalid-request", detail, "scope", about)
     tx.conn.execute(sa.select(t.credential.c.id).where(t.credential.c.id == row["id"]).with_for_update())
     state = credentials.find(tx, row["id"])
     assert state is not None

@@ -109,13 +109,17 @@ class Checks:
 
 
 def applying(tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dict[str, Any] | Problem:
-    """The application as it is, unless the id belongs to somebody else, or to somebody who is in already."""
+    """The application as it is, unless the id or the address belongs to somebody else, or to somebody who is in."""
     application = Application.model_validate(request)
     known = people.find(tx, application.person_id)
-    if known is None or (not known.active and not known.external and known.email == application.email):
-        return request
-    problem = Problem("person-exists", "This id is taken; choose another one.", field="request.person_id")
-    return _refused(tx, person, ONBOARDING, problem)
+    theirs = known is None or (known.email.lower() == application.email.lower() and not known.external)
+    if (known is not None and known.active) or not theirs:
+        problem = Problem("person-exists", "This id is taken; choose another one.", field="request.person_id")
+        return _refused(tx, person, ONBOARDING, problem)
+    if membership.reaches_another(tx, application.member):
+        detail = "Somebody of the organisation has this address; everybody has one of their own."
+        return _refused(tx, person, ONBOARDING, Problem("person-exists", detail, field="request.email"))
+    return request
 
 
 def changing(tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dict[str, Any] | Problem:

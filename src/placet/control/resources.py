@@ -18,6 +18,7 @@ from placet.domain.lifecycle import ResourceKind, ResourceState
 from placet.domain.people import Person
 from placet.store import people, resources
 from placet.store import tables as t
+from placet.store.acts import audit_refusal
 from placet.store.engine import Tx
 
 ATTEMPT = "resource.register"
@@ -104,15 +105,22 @@ class Resources:
             if given.kind is ResourceKind.MEMBER:
                 member = people.find(tx, given.id)
                 if member is None or member.external or not member.active:
-                    raise Problem("unknown-person", "There is no such person in the organisation.", field="id")
+                    problem = Problem("unknown-person", "There is no such person in the organisation.", field="id")
+                    return _refused(tx, present, given, problem)
                 title = member.name
             if not resources.register(tx, present.id, given.kind, given.id, given.scope, title):
-                raise Problem("resource-exists", f"There is such a {given.kind} already.", field="id")
+                problem = Problem("resource-exists", f"There is such a {given.kind} already.", field="id")
+                return _refused(tx, present, given, problem)
             shown = _shown(tx, present, given.kind, given.id)
             assert shown is not None
             return Done(shown.model_dump(mode="json"), created=True)
 
         return await self._door.act(person, ATTEMPT, act, once)
+
+
+def _refused(tx: Tx, person: Person, given: GivenResource, problem: Problem) -> Problem:
+    audit_refusal(tx, person.id, ATTEMPT, problem.code, {"kind": given.kind, "id": given.id})
+    return problem
 
 
 def _shown(tx: Tx, person: Person, kind: str, resource_id: str) -> ResourceView | None:

@@ -22,7 +22,7 @@ class NewMember(Durable):
 
 
 class Entry(StrEnum):
-    """How an entry ended; `taken`: the id belongs to somebody else."""
+    """How an entry ended; `taken`: the id, or the address, belongs to somebody else."""
 
     ENTERED = "entered"
     TAKEN = "taken"

@@ -167,11 +167,12 @@ def hindrance(
     member = rules.member(me)
     if member is None:
         return Refusal(code="not-a-member", detail="You were not of the council when this was put to it.")
+    if act is Act.WITHDRAW and any(approval.person == me for approval in heard.approvals):
+        # What they gave stays when they lose the role, so they may still take it back.
+        return None
     if not standing.holds_role:
         return Refusal(code="role-revoked", detail=f"You no longer hold the role {rules.council.name}.")
     if act is Act.WITHDRAW:
-        if any(approval.person == me for approval in heard.approvals):
-            return None
         return Refusal(code="nothing-to-withdraw", detail="There is no approval of yours to take back.")
     if me in heard.refusals:
         return Refusal(code="already-refused", detail="You have refused already; a refusal stands.")

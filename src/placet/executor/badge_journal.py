@@ -80,6 +80,11 @@ class BadgeJournal:
         assert found is not None
         return found
 
+    def forget(self, key: str) -> None:
+        """Take back an intent of which nothing was signed."""
+        with self._lock:
+            self._conn.execute("DELETE FROM signature WHERE key = ? AND jwt IS NULL", (key,))
+
     def keep(self, key: str, jwt: str, kid: str) -> Entry:
         """Keep the signed bytes; the first ones stay."""
         with self._lock:

@@ -96,12 +96,17 @@ class BadgeSigner:
     ) -> Signed:
         async with self._turn:
             known = self._journal.find(key) or self._journal.about(kind, subject, number)
-            why = _conflict(known, key, content)
+            # Nothing was signed of it, and the bits of a version may change until it is.
+            stale = kind == LIST and known is not None and known.jwt is None and known.digest != content
+            why = None if stale else _conflict(known, key, content)
             if why is None and (known is None or known.jwt is None):
                 why = await judged()
             if why is not None:
                 await self._refuse(key, content, why)
                 raise why
+            if stale and known is not None:
+                self._journal.forget(known.key)
+                known = None
             entry = known or self._journal.plan(key, kind, subject, number, content)
             if entry.jwt is None:
                 crash.reach("badge-planned")

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 GIVE_UP_AFTER = timedelta(days=5)
 MARGIN = timedelta(seconds=5)
 
+INVITED = "An invitation to choose a password was sent. Its link is not kept here."
+
 _m = t.message.c
 _DUE = (
     sa.select(t.message)
@@ -73,7 +75,7 @@ class Postman:
             await self._again(row, str(error))
         else:
             stored = receipt.status is DeliveryStatus.STORED
-            await self._mark(row, state="stored" if stored else "sent", error=None)
+            await self._mark(row, state="stored" if stored else "sent", error=None, **({} if stored else _spent(row)))
 
     async def _again(self, row: Mapping[Any, Any], error: str) -> None:
         """Try again later, at growing intervals; a mail that could not leave for days is given up, and shows it."""
@@ -88,8 +90,15 @@ class Postman:
 
         await self._store.write(later)
 
-    async def _mark(self, row: Mapping[Any, Any], state: str, error: str | None) -> None:
-        await self._store.write(lambda tx: _set(tx, row["id"], state=state, error=error, sent_at=tx.read_clock()))
+    async def _mark(self, row: Mapping[Any, Any], state: str, error: str | None, **more: str) -> None:
+        await self._store.write(
+            lambda tx: _set(tx, row["id"], state=state, error=error, sent_at=tx.read_clock(), **more)
+        )
+
+
+def _spent(row: Mapping[Any, Any]) -> dict[str, str]:
+    """What is no longer kept of a mail that has left: whoever holds an invitation may take the account."""
+    return {"text": INVITED} if str(row["key"]).startswith("invitation/") else {}
 
 
 def _keep(tx: Tx, transport: StoredMail, limit: int) -> int:

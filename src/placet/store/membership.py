@@ -14,12 +14,14 @@ _m = t.membership_change.c
 
 
 def enter(tx: Tx, key: str, case_id: str, member: NewMember) -> Entered:
-    """Add somebody to the organisation, or let them in again; an id that is somebody else's is refused."""
+    """Add somebody to the organisation, or let them in again; an id or address of somebody else is refused."""
     people.hold(tx)
     known = people.find(tx, member.person)
     if (done := _change(tx, key)) is not None:
         return Entered(result=Entry.TAKEN_BACK if done.undone_at is not None else Entry.ENTERED)
     if known is not None and (known.external or known.email.lower() != member.email.lower()):
+        return Entered(result=Entry.TAKEN)
+    if reaches_another(tx, member):
         return Entered(result=Entry.TAKEN)
     if known is None:
         people.add(tx, SYSTEM, member.person, member.name, member.email, ())
@@ -31,6 +33,13 @@ def enter(tx: Tx, key: str, case_id: str, member: NewMember) -> Entered:
     changed = known is None or not known.active
     _record(tx, key, member.person, "entry", changed)
     return Entered(result=Entry.ENTERED)
+
+
+def reaches_another(tx: Tx, member: NewMember) -> bool:
+    """Whether the address, however it is written, is that of another active person of the organisation."""
+    p = t.person.c
+    same = (sa.func.lower(p.email) == member.email.lower()) & p.active & ~p.external & (p.id != member.person)
+    return tx.conn.execute(sa.select(p.id).where(same).limit(1)).first() is not None
 
 
 def leave(tx: Tx, key: str, case_id: str, member: NewMember) -> None:

@@ -42,11 +42,11 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def open_session(tx: Tx, person_id: str, via: str, device: str) -> str:
-    """A new session; the secret of its cookie, kept nowhere else."""
+def open_session(tx: Tx, person_id: str, via: str, device: str, proved_at: datetime | None = None) -> str:
+    """A new session; the secret of its cookie, kept nowhere else. They have proved who they are just now, or then."""
     secret, number = secrets.token_urlsafe(32), secrets.token_hex(8)
     row = {"id": number, "hash": hashed(secret), "person_id": person_id, "via": via, "device": device[:MOST_DEVICE]}
-    moments = dict.fromkeys(("opened_at", "seen_at", "confirmed_at"), tx.now)
+    moments = {"opened_at": tx.now, "seen_at": tx.now, "confirmed_at": proved_at or tx.now}
     tx.conn.execute(t.session.insert().values(**row, **moments, ended_at=None))
     append(tx, REGISTRY, person_id, "session.opened", {"session": number, "via": via})
     return secret

@@ -49,13 +49,16 @@ class Provider:
 
 
 @routes.get("/signin/provider")
-async def begin(request: Request, next: Annotated[str, Query(max_length=2000)] = "/") -> Response:
+async def begin(request: Request, guest: Guest, next: Annotated[str, Query(max_length=2000)] = "/") -> Response:
     """Send the browser to the provider. By a link, as our forms may lead only to ourselves."""
     provider = _provider(request)
     kept: dict[str, Any] = {"next": local(next)}
     request.scope["session"] = kept
     try:
-        there: Response = await provider.client.authorize_redirect(request, _house(request).page(CALLBACK))
+        there: Response = await provider.client.authorize_redirect(
+            # Whoever is signed in already comes to confirm that it is them: the provider is to ask, not to remember.
+            request, _house(request).page(CALLBACK), **({"prompt": "login", "max_age": "0"} if guest else {})
+        )  # fmt: skip
     except Exception as error:
         raise Problem("unavailable", UNREACHABLE) from error
     answer = RedirectResponse(there.headers["location"], 303)
@@ -82,6 +85,7 @@ async def back(request: Request, guest: Guest) -> Response:
     try:
         token = await provider.client.authorize_access_token(request)
         claims = dict(token["userinfo"])
+        proved = claims.get("auth_time")
         if "email" not in claims and "userinfo_endpoint" in await provider.client.load_server_metadata():
             more = dict(await provider.client.userinfo(token=token))
             claims = more | claims if more.get("sub") == claims["sub"] else claims
@@ -89,7 +93,9 @@ async def back(request: Request, guest: Guest) -> Response:
         raise Problem("forbidden", _("Signing in was not completed; begin again.")) from error
     except Exception as error:
         raise Problem("unavailable", UNREACHABLE) from error
-    secret = await control.accounts.by_identity(str(claims.get("iss", provider.issuer)), claims, device_of(request))
+    secret = await control.accounts.by_identity(
+        str(claims.get("iss", provider.issuer)), claims, proved, device_of(request)
+    )
     if guest is not None:
         await control.sessions.end(guest.person, guest.id)
     answer = keep(request, see_other(local(kept.get("next"))), secret)

@@ -111,4 +111,8 @@ async def confirmed(request: Request, session: Session, sent: Mapping[str, str] 
             return None
     status = 200 if problem is None else 429 if problem.code == "too-many-attempts" else 403
     passkeys = await control.passkeys.mine(session.person) if site(request) else []
-    return page(request, "signin/confirm.html", status, held=given, problem=problem, passkeys=passkeys)
+    provider = request.app.state.provider
+    label = provider.label if provider else None
+    return page(
+        request, "signin/confirm.html", status, held=given, problem=problem, passkeys=passkeys, provider=label
+    )  # fmt: skip
