@@ -29,7 +29,7 @@ PAGES = {
     "a task with a form": ("ben", "/tasks/{form}"),
     "a task that collects": ("ben", "/tasks/{collecting}"),
     "a case": ("cora", "/cases/{case}"),
-    "a vote of a case": ("kofi", "/cases/{vote}"),
+    "a vote": ("kofi", "/cases/{vote}"),
     "an account": ("root", "/account"),
     "voting": ("vala", "/voter"),
     "a new proposal": ("prue", "/proposer/new"),
