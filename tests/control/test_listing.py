@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from placet.control import counting, inbox, listing
+from placet.control import asked, counting, listing
 from placet.control.listing import FEW, Narrowing, newest
 from placet.control.sent import Paging
 from placet.domain.people import Grant, Person
@@ -152,10 +152,10 @@ def test_the_inbox_is_what_waits_for_the_person_by_deadline(
                 act |= {"comment": "", "data": {}, "subject_hash": "", "door": "api", "at": START, "receipt": ""}
                 tx.conn.execute(t.act.insert().values(act))
         shown: list[str] = []
-        page = inbox.listed(person, Paging(limit=size), tx, lambda *_: None)
+        page = asked.listed(person, Paging(limit=size), tx, lambda *_: None)
         shown += [line.case_id for line in page.items]
         while page.next_cursor:
-            page = inbox.listed(person, Paging(limit=size, cursor=page.next_cursor), tx, lambda *_: None)
+            page = asked.listed(person, Paging(limit=size, cursor=page.next_cursor), tx, lambda *_: None)
             shown += [line.case_id for line in page.items]
         return shown
 
@@ -179,6 +179,6 @@ def test_somebody_with_more_grants_than_a_statement_has_room_for_still_has_an_in
         for number in (3, 650):
             write(tx, number, {"candidates": [candidate | {"scope": f"s{number}"}], "due": 1, "is_open": True})
         listed = newest(tx, many, Narrowing(), None, 10)
-        return len(listed), len(inbox.listed(many, Paging(), tx, lambda *_: None).items)
+        return len(listed), len(asked.listed(many, Paging(), tx, lambda *_: None).items)
 
     assert undone(store, look) == (2, 2)

@@ -29,10 +29,10 @@ from proof.plans import (
 
 STUCK_SECONDS = 120.0
 HURRY_SECONDS = 1.0
-REVIEWERS = ("marta", "mina", "leo", "lena", "eva", "emil", "omar", "olga")
+REVIEWERS = ("marta", "mina", "leo", "lotte", "eva", "emil", "omar", "olga")
 HIRED = {
     "mina": ("partner-manager", "deals"),
-    "lena": ("legal", "deals"),
+    "lotte": ("legal", "deals"),
     "emil": ("executive", "deals"),
     "olga": ("compliance-officer", "desk"),
 }

@@ -137,7 +137,7 @@ async def test_a_second_placet_on_the_same_directory_is_refused(shared: Installa
     second = shared.placet("up", "--data", str(shared.data), "--port", str(shared.port + 1))
     assert second.returncode == 1
     assert "Another Placet" in second.stderr and "Stop that one first" in second.stderr
-    assert set(shared.children()) == {"temporal", "worker", "api"}
+    assert set(shared.children()) == {"temporal", "worker", "api", "executor"}
 
 
 async def test_wrong_input_on_a_live_case_is_refused_and_changes_nothing(shared: Installation, office: Office) -> None:
