@@ -42,7 +42,7 @@ async def test_the_mailed_link_opens_the_task_and_opening_it_decides_nothing(off
         "Only with: Ask for other terms.",
         "(optional)",
         "Term months",
-        "Please answer by 5 March 2026",
+        "5 March 2026, 09:00 UTC</time>",
         "If nobody acts, it expires",
         "Read &lt;b&gt;carefully&lt;/b&gt;.",
         "&lt;i&gt;x&lt;/i&gt;",
