@@ -103,7 +103,7 @@ async def test_who_signed_in_elsewhere_confirms_there(office: Office) -> None:
     ben = await desk(office, "ben")
     office.clock.move(timedelta(minutes=10))
     asked = await ben.post("/account/tokens", {"label": "x"})
-    assert "sign in again" in asked.text and 'name="confirmation"' not in asked.text
+    assert "Sign in there once more" in asked.text and 'name="confirmation"' not in asked.text
 
 
 @pytest.mark.parametrize("path", ["/account/sessions/end", "/signout"])
