@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from markupsafe import Markup, escape
 
@@ -11,7 +12,9 @@ from placet.web.words import _
 
 WIDTH, HEIGHT = 640, 200
 LEFT, TOP, BOTTOM = 44, 12, 28
-ROW, LABELS = 30, 220
+ROW, LABEL, LONGEST = 58, 26, 48
+"""Units of a row, of the name above its bar, and letters of a name: so many are as wide as the chart on a phone."""
+
 SERIES = 6
 """So many series have a class of their own; further ones begin again."""
 
@@ -81,7 +84,7 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], say: Say =
 
 
 def spans(title: str, rows: Sequence[tuple[str, float, float]], say: Say = plain) -> Figure:
-    """Horizontal bars, each with its median before its ninth of ten."""
+    """Horizontal bars, each below its name, with its median before its ninth of ten."""
     most = max((max(_positive(median), _positive(p90)) for _label, median, p90 in rows), default=0.0) or 1.0
     high = max(len(rows), 1) * ROW + TOP
     parts: list[Markup] = []
@@ -96,16 +99,16 @@ def spans(title: str, rows: Sequence[tuple[str, float, float]], say: Say = plain
                 most=say(p90),
             ),
         )
-        whole = (WIDTH - LABELS - 90) / most
+        whole = (WIDTH - 120) / most
         long, short = _positive(p90) * whole, _positive(median) * whole
         parts.append(
             tag(
                 "g",
                 hint,
-                words_at(LABELS - 10, y + 14, shortened(label, 27), "label", "end"),
-                tag("rect", class_="span p90", x=LABELS, y=y, width=long, height=18),
-                tag("rect", class_="span median", x=LABELS, y=y + 4, width=short, height=10),
-                words_at(LABELS + long + 6, y + 14, say(p90), "tick"),
+                words_at(1, y + LABEL - 8, shortened(label, LONGEST), "label"),
+                tag("rect", class_="span p90", x=1, y=y + LABEL, width=long, height=18),
+                tag("rect", class_="span median", x=1, y=y + LABEL + 4, width=short, height=10),
+                words_at(long + 8, y + LABEL + 14, say(p90), "tick"),
             )
         )
     told = _(
@@ -122,12 +125,9 @@ def spans(title: str, rows: Sequence[tuple[str, float, float]], say: Say = plain
 
 def tag(name: str, *content: str | Markup, **attributes: str | float) -> Markup:
     """An element; everything that is not markup already is escaped. `class_` is `class`, `a_b` is `a-b`."""
-    told = Markup("").join(
-        Markup(' {}="{}"').format(Markup(_attribute(key)), n(value) if isinstance(value, int | float) else fit(value))
-        for key, value in attributes.items()
-    )
-    inside = Markup("").join(part if isinstance(part, Markup) else escape(fit(part)) for part in content)
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), told, inside)
+    told = "".join(f' {_attribute(key)}="{_told(value)}"' for key, value in attributes.items())
+    # Markup fills in its own templates many times more slowly, and a page of charts has thousands of elements.
+    return Markup(f"<{name}{told}>{''.join(map(_told, content))}</{name}>")
 
 
 def fit(text: str) -> str:
@@ -172,6 +172,14 @@ def _x_of(at: int, labels: int, wide: float) -> float:
     return WIDTH if at == labels - 1 else LEFT + (at + 0.5) * wide
 
 
+def _told(value: str | float) -> str:
+    """What may stand between tags or quotes: markup as it is, all else escaped."""
+    if isinstance(value, int | float):
+        return n(value)
+    return value if isinstance(value, Markup) else escape(fit(value))
+
+
+@cache
 def _attribute(key: str) -> str:
     return key.rstrip("_").replace("_", "-")
 
