@@ -9,7 +9,7 @@ from placet.domain import ballot as rule
 from placet.domain.proposal import Recurrence, weekly_requirement
 from placet.store import tables as t
 from placet.store import works
-from placet.store.sight import visible_cases
+from placet.store.sight import sees_case
 from voting.assembly import DAY, START, TEN, Assembly, ended, funded, tally
 
 MICROSECOND = timedelta(microseconds=1)
@@ -269,7 +269,7 @@ def test_every_voter_sees_what_is_pending(assembly: Assembly) -> None:
     made = {assembly.propose(), assembly.propose()}
 
     def seen(who: str) -> set[str]:
-        query = sa.select(t.case.c.id).where(visible_cases(assembly.person(who)))
+        query = sa.select(t.case.c.id).where(sees_case(assembly.person(who)))
         return {row["id"] for row in assembly.read(query)}
 
     assert (seen("v0"), seen("v9"), seen("nobody")) == (made, made, set())

@@ -21,7 +21,7 @@ from placet.store import course
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted
 from placet.store.engine import Tx
-from placet.store.sight import visible_cases
+from placet.store.sight import sees_case
 
 Steering = Callable[[Tx, Person, str, str], Counted | NotCounted]
 
@@ -47,10 +47,9 @@ class Cases:
             tasks = reading.tasks(tx, t.decision.c.case_id == case_id)
             rest = others(tx, t.decision.c.case_id == case_id)
             family = (t.case.c.parent_id == case_id) | (t.case.c.id == row["parent_id"])
-            related = tx.conn.execute(
-                sa.select(t.case).where(family, visible_cases(person)).order_by(t.case.c.opened_at, t.case.c.id)
-            ).mappings()
-            relatives = [related_line(one) for one in related]
+            # Sorted here: a database that is asked to may walk through all cases in that order.
+            near = tx.conn.execute(sa.select(t.case).where(family, sees_case(person))).mappings()
+            relatives = [related_line(one) for one in sorted(near, key=lambda one: (one["opened_at"], one["id"]))]
             s = t.step
             steps = tx.conn.execute(sa.select(s).where(s.c.case_id == case_id).order_by(s.c.planned_at, s.c.ordinal))
             return CaseView(

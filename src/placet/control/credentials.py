@@ -22,7 +22,7 @@ from placet.store.audit import append
 from placet.store.credentials import CredentialState
 from placet.store.engine import Tx
 from placet.store.house import BadLink, LinkExpired
-from placet.store.sight import visible_cases
+from placet.store.sight import sees_case
 
 DEFINE = "badge.define"
 BADGES = "@badges"
@@ -213,8 +213,7 @@ class Credentials:
 
 def _seen(person: Person) -> sa.ColumnElement[bool]:
     """The condition on `credential` for this person: who holds it sees it, and who sees its case."""
-    seen = sa.select(t.case.c.id).where(visible_cases(person))
-    return (_c.holder == person.id) | _c.case_id.in_(seen)
+    return (_c.holder == person.id) | sa.exists().where(t.case.c.id == _c.case_id, sees_case(person))
 
 
 def _line(row: Mapping[Any, Any], now: datetime) -> dict[str, Any]:

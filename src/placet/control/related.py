@@ -9,7 +9,7 @@ from placet.control.views import CaseRef, View
 from placet.domain.people import Person
 from placet.store import tables as t
 from placet.store.engine import Tx
-from placet.store.sight import visible_cases
+from placet.store.sight import sees_case
 
 MOST = 50
 
@@ -26,7 +26,7 @@ def related(tx: Tx, person: Person, case_id: str) -> list[Related]:
     found = dict(_ids(tx, case_id))
     if not found:
         return []
-    query = sa.select(t.case).where(t.case.c.id.in_(list(found)), visible_cases(person))
+    query = sa.select(t.case).where(t.case.c.id.in_(list(found)), sees_case(person))
     rows = tx.conn.execute(query.order_by(t.case.c.opened_at, t.case.c.id)).mappings()
     return [Related(case=reading.case_ref(row), how=found[row["id"]]) for row in rows]
 

@@ -55,16 +55,8 @@ def ways(person: Person) -> list[Way]:
     return [*scopes, involved, *(Way(_c.case_id, _c.case_opened_at, reason) for reason in reasons(person))]
 
 
-def visible_cases(person: Person) -> sa.ColumnElement[bool]:
-    """The condition on `case_` for this person, for a query that wants all of them."""
-    if sees_all(person):
-        return sa.true()
-    found = ways(person)
-    return _k.id.in_(sa.union(*(sa.select(way.case_id).where(way.where) for way in found))) if found else sa.false()
-
-
 def sees_case(person: Person) -> sa.ColumnElement[bool]:
-    """The same condition for a query that names its case: looked up from the case, not from all there ever was."""
+    """The condition on `case_` for this person: looked up from each case that a query names."""
     if sees_all(person):
         return sa.true()
     if not person.active:
