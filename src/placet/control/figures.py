@@ -22,7 +22,7 @@ from placet.store.engine import Tx
 from placet.store.instant import EPOCH
 from placet.store.tasks import LockedTask
 
-NEWEST, LEAST = 1000, 100
+NEWEST, LEAST = 500, 100
 """So many decisions of each form tell how long people take; at least so many of each scope."""
 
 MOST_STEPS, MOST_BALLOTS, MOST_OVERDUE = 40, 50, 50
@@ -58,11 +58,10 @@ def waiting(tx: Tx, part: Part, since: datetime) -> list[Waiting]:
     """How long people took, by kind and step; a pause does not count."""
     took: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for form in (LockedTask.form, LockedBallot.form):
-        for row in _closed(tx, part, form, since, NEWEST):
-            if row.state == "closed":
-                stood = timedelta(microseconds=row.shift_us)
-                seconds = (row.closed_at - row.opened_at - stood).total_seconds()
-                took[row.kind or "", row.name, form].append(max(seconds, 0.0))
+        for row in _closed(tx, part, form, since, NEWEST, _d.kind, _d.name, _d.opened_at, _d.shift_us):
+            stood = timedelta(microseconds=row.shift_us)
+            seconds = (row.closed_at - row.opened_at - stood).total_seconds()
+            took[row.kind or "", row.name, form].append(max(seconds, 0.0))
     lines = [
         Waiting(kind=kind, name=name, form=form, decided=len(all_of), median=median(all_of), p90=_p90(all_of))
         for (kind, name, form), all_of in took.items()
@@ -73,7 +72,7 @@ def waiting(tx: Tx, part: Part, since: datetime) -> list[Waiting]:
 
 def turnout(tx: Tx, part: Part, since: datetime) -> list[Turnout]:
     """How many voted, of the ballots that closed; newest first."""
-    ended = [row.id for row in _closed(tx, part, LockedBallot.form, since, MOST_BALLOTS) if row.state == "closed"]
+    ended = [row.id for row in _closed(tx, part, LockedBallot.form, since, MOST_BALLOTS)]
     return [_turnout(row) for row in _full(tx, ended, _d.closed_at.desc())]
 
 
@@ -121,9 +120,10 @@ def budget(tx: Tx, since: date, until: date) -> list[Budget]:
     return told[::-1]
 
 
-def _closed(tx: Tx, part: Part, form: str, since: datetime, most: int) -> Sequence[Any]:
-    """The decisions of this form that ended last, newest first."""
-    columns = _d.id, _d.closed_at, _d.opened_at, _d.shift_us, _d.kind, _d.name, _d.state
+def _closed(
+    tx: Tx, part: Part, form: str, since: datetime, most: int, *columns: sa.ColumnElement[Any]
+) -> Sequence[Any]:
+    """The decisions of this form that were decided last, newest first."""
     pieces = part.pieces(_d.case_id, _d.scope)
     each = max(most // len(pieces), LEAST)
     # Single cases are looked up by their ids: everybody's decisions of that time would be many more.
@@ -131,7 +131,8 @@ def _closed(tx: Tx, part: Part, form: str, since: datetime, most: int) -> Sequen
     found: list[Any] = []
     for number, piece in enumerate(pieces):
         ended = _d.closed_at if part.everything or number < len(pieces) - 1 else by_case
-        query = sa.select(*columns).where(_d.form == form, ended >= since, *piece)
+        query = sa.select(_d.id, _d.closed_at, *columns)
+        query = query.where(_d.form == form, ended >= since, _d.state == "closed", *piece)
         found += tx.conn.execute(query.order_by(ended.desc()).limit(each))
     return sorted(found, key=lambda row: (row.closed_at, row.id), reverse=True)[:most]
 

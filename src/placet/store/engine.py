@@ -37,6 +37,8 @@ RETRIED_STATES = ("40001", "40P01")
 SQLITE_BUSY = 5
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 SWITCH_SECONDS = 5
+CACHE_KB = 16_000
+"""Of each connection, at most."""
 
 
 class StoreUnavailable(Exception):
@@ -174,7 +176,8 @@ def _sqlite(url: str, begin: str) -> Engine:
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+        # Lists of a large database touch more pages than the 2 MB that SQLite keeps by itself.
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", f"cache_size=-{CACHE_KB}"):
             connection.execute(f"PRAGMA {pragma}")
         _write_ahead(connection)
         if begin == BEGIN_WRITING:
