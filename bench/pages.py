@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -24,12 +25,14 @@ from bench.report import RESULTS
 from placet.api.app import create_app
 from placet.catalogue.registry import CATALOGUE
 from placet.control.control import Control
+from placet.store import sessions
 from placet.store.engine import Store
 from placet.store.house import House
 
 MANY, FEW = 100_000, 2_000
 WARM = 3
 GOAL_MS, INBOX_GOAL_MS = 50.0, 10.0
+INBOX = ("/api/v1/tasks", "/")
 
 WHO = ("member", "lawyer", "chief", "coordinator", "council", "root", "v0")
 ROUTES: dict[str, tuple[str, ...]] = {
@@ -53,6 +56,27 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "/api/v1/admin/outbox": ("root",),
     "/readyz": ("root",),
 }
+PAGES: dict[str, tuple[str, ...]] = {
+    "/": WHO,
+    "/cases": WHO,
+    "/cases?state=needs-attention": ("lawyer", "root"),
+    "/cases?q=globex": ("member", "coordinator"),
+    "/cases/{case}": ("chief", "root"),
+    "/tasks/{task}": ("chief", "root"),
+    "/overview": WHO,
+    "/voter": ("v0", "root"),
+    "/voter/ended": ("v0",),
+    "/voter/proposals/{proposal}": ("v0",),
+    "/proposer": ("v0",),
+    "/catalogue": ("member",),
+    "/account": ("member",),
+    "/admin": ("root",),
+    "/admin/people": ("root",),
+    "/admin/money": ("root",),
+    "/admin/steps": ("root",),
+    "/admin/outbox": ("root",),
+}
+"""What people look at, by their session; what is above, programs ask for with a token."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +93,9 @@ class Cell:
     queries: int
 
     @property
-    def goal(self) -> float:
-        return INBOX_GOAL_MS if self.route == "/api/v1/tasks" else GOAL_MS
-
-    @property
     def reached(self) -> bool:
-        """Of the inbox the queries count, of everything else the whole answer; by the processor, as others may be at
-        work on the machine."""
-        return (self.sql_p95 if self.route == "/api/v1/tasks" else self.cpu_p95) < self.goal
+        """The whole answer by the clock counts, and of the inbox also its queries."""
+        return self.p95 < GOAL_MS and (self.route not in INBOX or self.sql_p95 < INBOX_GOAL_MS)
 
 
 @dataclass
@@ -97,18 +116,20 @@ async def measure(filled: Filled, samples: int, report: Callable[[Cell], object]
         return {"engine": "down"}
 
     app = create_app(control, down)
-    case, task = store.read_now(_newest)
+    known = store.read_now(_newest)
+    keys = {caller: {"Authorization": f"Bearer {token}"} for caller, token in filled.tokens.items()}
+    cookies = {caller: {"Cookie": f"placet={await store.write(_signed_in(caller))}"} for caller in filled.tokens}
     cells = []
+    # As the server does, once it is up.
+    gc.collect()
+    gc.freeze()
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://placet") as http:
-        for route, callers in ROUTES.items():
-            for caller in callers:
-                path = route.format(case=case, task=task)
-                headers = {"Authorization": f"Bearer {filled.tokens[caller]}"}
+        for routes, of_caller in ((ROUTES, keys), (PAGES, cookies)):
+            for route, caller in ((route, caller) for route, callers in routes.items() for caller in callers):
 
-                async def ask(path: str = path, headers: dict[str, str] = headers) -> None:
+                async def ask(path: str = route.format(**known), headers: dict[str, str] = of_caller[caller]) -> None:
                     answer = await http.get(path, headers=headers)
-                    # Whoever votes nowhere may not read the list of votes; that too is an answer.
-                    if answer.status_code >= 400:
+                    if answer.status_code != 200:
                         raise BenchFailed(f"{path}: {answer.status_code} {answer.text[:500]}")
 
                 cell = await _timed(store, route, caller, ask, samples)
@@ -170,10 +191,15 @@ def _again(store: Store, asked: list[tuple[str, Any]]) -> float:
         return (thread_time() - begun) * 1000
 
 
-def _newest(tx: Any) -> tuple[str, str]:
-    row = tx.conn.execute(sa.text("SELECT case_id, id FROM decision WHERE form = 'task' ORDER BY rowid DESC LIMIT 1"))
-    case, task = row.one()
-    return str(case), str(task)
+def _newest(tx: Any) -> dict[str, str]:
+    newest = "SELECT case_id, id FROM decision WHERE form = '{}' ORDER BY rowid DESC LIMIT 1"
+    case, task = tx.conn.execute(sa.text(newest.format("task"))).one()
+    proposal, _ = tx.conn.execute(sa.text(newest.format("ballot"))).one()
+    return {"case": case, "task": task, "proposal": proposal}
+
+
+def _signed_in(caller: str) -> Callable[[Any], str]:
+    return lambda tx: sessions.open_session(tx, caller, "password", "bench")
 
 
 def markdown(report: Report) -> str:
@@ -185,9 +211,10 @@ def markdown(report: Report) -> str:
         f"{seen}. {size}; {report.samples} samples of each, one after the other.",
         "",
         "Milliseconds: the whole answer in the process of the API by the clock, the same by the processor, and of the"
-        " processor what the queries take in the driver. The goals, by the processor: 50 ms for an answer at p95, 10 ms"
-        " for the queries of the inbox. `member` sees what involves them, `lawyer` holds a role in one scope, `chief`"
-        " two roles everywhere (every case and task), `coordinator` two of twenty scopes.",
+        " processor what the queries take in the driver. The goals: 50 ms for an answer at p95 by the clock, 10 ms for"
+        " the queries of the inbox. Behind the addresses of the API stand the pages. `member` sees what involves them,"
+        " `lawyer` holds a role in one scope, `chief` two roles everywhere (every case and task), `coordinator` two of"
+        " twenty scopes.",
         "",
         "| route | caller | p50 | p95 | processor p95 | queries p50 | queries p95 | number | goal reached |",
         "|---|---|---|---|---|---|---|---|---|",

@@ -9,8 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from placet.domain import multisig
 from placet.domain.ballot import BallotRules
-from placet.domain.people import Grant
+from placet.domain.intent import Intent
+from placet.domain.multisig import Member, MultisigSpec
+from placet.domain.people import Grant, Role
 from placet.domain.task import APPROVE, REFUSE, Rung, RungAction, Seats, TaskRules
 from placet.store import people, schema
 from placet.store.engine import Store
@@ -23,6 +26,7 @@ TASKS = 10
 OPEN_SHARE = 0.1
 DAYS = 365
 VOTERS = 40
+COUNCIL = ("council", "c1", "c2", "c3", "c4")
 AT_ONCE = 5000
 SECRET = "a secret of the bench, of more than thirty-two characters"
 
@@ -33,6 +37,7 @@ PEOPLE: dict[str, tuple[Grant, ...]] = {
     "member": (Grant(role="member"),),
     "lawyer": (Grant(role="legal", scope=SCOPES[3]), Grant(role="member")),
     "chief": (Grant(role="legal"), Grant(role="manager")),
+    **{name: (Grant(role="council"),) for name in COUNCIL[1:]},
     **{f"v{number}": (Grant(role="voter"),) for number in range(VOTERS)},
 }
 """The callers: of everything, of two scopes, of what involves them, of a role in one scope, of two roles everywhere."""
@@ -131,6 +136,7 @@ def _case(
     )
     yield "case_party", {"case_id": case_id, "person_id": requester, "why": "requester", "opened_at": _us(opened)}
     yield from _ballots(number, case_id, scope, kind, opened, closed)
+    yield from _payments(number, case_id, scope, kind, opened, closed)
     at = opened
     for place in range(TASKS):
         last = place == TASKS - 1
@@ -205,7 +211,7 @@ def _ballots(
     ).model_dump_json()
     count = {"approve": 11, "deny": 4, "quorum_at": None}
     own = f"{case_id}.vote.1"
-    verdict = {"outcome": "approve", "favourable": True, "reason": "answered", "at": opened.isoformat(), "by": []}
+    verdict = VERDICT | {"at": opened.isoformat()}
     yield (
         "decision",
         {
@@ -217,6 +223,11 @@ def _ballots(
             **{"kind": kind, "scope": scope},
         },
     )
+    asked = {"person_id": None, "role": "voter", "scope": scope, "via": "asked", "due_at": _us(expires)}
+    row = {"decision_id": own, "case_id": case_id, "live": closed is None, "case_opened_at": _us(opened)}
+    yield "candidate", asked | row
+    for voter in range(VOTERS):
+        yield "roll", {"decision_id": own, "person_id": f"v{voter}"}
     yield (
         "proposal",
         {"id": case_id, "kind": "workflow", "proposer": f"m{number % MEMBERS}", "scope": scope, "title": case_id}
@@ -232,6 +243,33 @@ def _ballots(
         )
 
 
+def _payments(
+    number: int, case_id: str, scope: str, kind: str, opened: datetime, closed: datetime | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every hundredth case is a payment that the council approves."""
+    if number % 100 != 1:
+        return
+    intent = Intent(chain_id=31337, account=f"0x{'1' * 40}", to=f"0x{'2' * 40}", amount="1000", case_id=case_id)
+    spec = MultisigSpec(name="council", title="Payment", intent=intent, council=Role(name="council"), threshold=3)
+    rules = multisig.freeze(spec, (Member(person=person) for person in COUNCIL), opened, scope=scope)
+    own = f"{case_id}.council.1"
+    yield (
+        "decision",
+        {
+            **{"id": own, "case_id": case_id, "name": "council", "ordinal": 1, "form": "multisig"},
+            **{"state": "open" if closed is None else "closed", "rules": rules.model_dump_json(), "rung": 0},
+            **{"subject": intent.model_dump_json(), "tally": "{}", "shift_us": 0, "opened_at": _us(opened)},
+            **{"due_at": None, "next_at": None, "closed_at": _us(closed), "consumed_at": _us(closed)},
+            **{"verdict": None if closed is None else json.dumps(VERDICT | {"at": opened.isoformat()})},
+            **{"kind": kind, "scope": scope},
+        },
+    )
+    for person in COUNCIL:
+        row = {"decision_id": own, "case_id": case_id, "due_at": None, "live": closed is None}
+        asked = {"person_id": person, "role": None, "scope": None, "via": "asked", "case_opened_at": _us(opened)}
+        yield "candidate", asked | row
+
+
 def _step(case_id: str, place: int, at: datetime, failed: bool) -> dict[str, Any]:
     return {
         **{"case_id": case_id, "name": f"crm.step-{place}", "ordinal": 1, "state": "failed" if failed else "done"},
@@ -244,6 +282,7 @@ def _us(at: datetime | None) -> int | None:
     return None if at is None else (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
+VERDICT: dict[str, Any] = {"outcome": "approve", "favourable": True, "reason": "answered", "by": []}
 RULES = TaskRules(
     title="Review",
     instructions="Look at the terms, and say whether they are what was agreed.",
