@@ -18,7 +18,9 @@ from pathlib import Path
 from bench import serve
 from placet.domain.people import Grant
 from placet.runtime import embedded, processes
+from placet.runtime.database import prepare
 from placet.runtime.datadir import DataDir
+from placet.runtime.place import Place
 from placet.runtime.supervisor import leashed
 from placet.runtime.wiring import open_store
 from placet.store import people
@@ -39,7 +41,7 @@ class BenchFailed(Exception):
 class Installation:
     """A data directory with a running server; `processes` are the others, by name."""
 
-    place: processes.Place
+    place: Place
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
 
@@ -123,7 +125,7 @@ def template() -> Iterator[Path]:
 
 def _prepare(made: Installation) -> None:
     serve.use_own_catalogue()
-    processes.prepare(made.place)
+    prepare(made.place)
     store = made.open_store()
 
     def hire(tx: Tx) -> dict[str, str]:

@@ -9,19 +9,20 @@ from pathlib import Path
 from bench import naive
 from bench.kind import OneApproval
 from placet.durable.workflow import entry_of
-from placet.runtime import processes
+from placet.runtime import api, worker
 from placet.runtime.datadir import DataDir
+from placet.runtime.place import Place
 
 CATALOGUE = (entry_of(OneApproval),)
 
 
-def place_of(data: Path, port: int, temporal_port: int) -> processes.Place:
-    return processes.Place(DataDir(data), port, temporal_port, None, os.environ)
+def place_of(data: Path, port: int, temporal_port: int) -> Place:
+    return Place(DataDir(data), port, temporal_port, None, os.environ)
 
 
 def use_own_catalogue() -> None:
     """Everything else of the two processes is as it is shipped."""
-    processes.CATALOGUE = CATALOGUE  # type: ignore[attr-defined]
+    api.CATALOGUE = worker.CATALOGUE = CATALOGUE  # type: ignore[attr-defined]
 
 
 def main(part: str, data: str, port: str, temporal_port: str) -> None:
@@ -30,7 +31,7 @@ def main(part: str, data: str, port: str, temporal_port: str) -> None:
         asyncio.run(naive.serve(Path(data), int(temporal_port)))
         return
     use_own_catalogue()
-    run = {"worker": processes.run_worker, "api": processes.run_api}[part]
+    run = {"worker": worker.run_worker, "api": api.run_api}[part]
     asyncio.run(run(place_of(Path(data), int(port), int(temporal_port))))
 
 

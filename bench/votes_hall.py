@@ -24,8 +24,10 @@ from bench.client import Connection
 from bench.place import ROOT, BenchFailed, until
 from bench.votes_load import FIRST, Cast, token_of
 from placet.domain.people import Grant
-from placet.runtime import embedded, processes
+from placet.runtime import embedded
+from placet.runtime.database import prepare
 from placet.runtime.datadir import DataDir
+from placet.runtime.place import Place
 from placet.runtime.supervisor import leashed
 from placet.runtime.wiring import open_store
 from placet.store import people
@@ -49,10 +51,10 @@ class Hall:
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
-    def place(self) -> processes.Place:
+    def place(self) -> Place:
         config = self.data / "placet.toml"
         # Nothing listens at the second port.
-        return processes.Place(DataDir(self.data), self.port, 1, config, self.environment)
+        return Place(DataDir(self.data), self.port, 1, config, self.environment)
 
     def open_store(self) -> Store:
         return open_store(self.place.settings(), self.place.datadir, self.port, self.environment)
@@ -129,7 +131,7 @@ def postgres() -> Iterator[str]:
 
 def _fill(made: Hall, voters: int, with_tokens: int) -> None:
     """Everybody at once: hiring a million people one by one is not what is measured."""
-    processes.prepare(made.place)
+    prepare(made.place)
     store = made.open_store()
     span = {"first": FIRST, "last": FIRST + voters - 1, "at": datetime.now(UTC)}
     rows = (

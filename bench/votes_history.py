@@ -12,7 +12,7 @@ from bench.place import PATIENCE_SECONDS, BenchFailed, Installation, installatio
 from placet.catalogue.registry import CATALOGUE
 from placet.control.workflows import Start
 from placet.domain.people import Grant
-from placet.runtime import processes
+from placet.runtime import api, worker
 from placet.store import ballots, people
 from placet.store.ballots import Paper, Voted, locked_ballot
 from placet.store.engine import Store, Tx
@@ -22,7 +22,7 @@ async def measure(template: Path, numbers: tuple[int, ...]) -> dict[int, int]:
     """The number of history events of a rejected proposal, by the number of its votes."""
     async with installation(template) as made:
         # `installation` may have put the catalogue of another measurement in place.
-        processes.CATALOGUE = CATALOGUE  # type: ignore[attr-defined]
+        api.CATALOGUE = worker.CATALOGUE = CATALOGUE  # type: ignore[attr-defined]
         made.launch("worker", [sys.executable, "-m", "placet.cli.main", "worker", *made.place.arguments()])
         await made.until_exists(made.place.worker_ready)
         store = made.open_store()
@@ -48,7 +48,7 @@ async def _events(made: Installation, store: Store, votes: int) -> int:
     assert prue is not None
     step = {"title": "Paint the fence", "description": "", "bounty": 40, "credentials": []}
     asked = Start(scope=scope, request={"title": "A new fence", "steps": [step]})
-    control = processes.control_of(store, made.place.settings())
+    control = api.control_of(store, made.place.settings())
     proposal = str((await control.workflows.start(prue, "proposal", asked)).value["id"])
     client = await Client.connect(made.place.temporal)
     handle = client.get_workflow_handle(proposal)

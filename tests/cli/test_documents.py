@@ -14,9 +14,9 @@ from placet.domain.collection import DocumentRequest
 from placet.domain.course import Ask, Report
 from placet.domain.people import Role
 from placet.domain.task import TaskSpec
+from placet.runtime.database import prepare
 from placet.runtime.datadir import DataDir
 from placet.runtime.place import Place
-from placet.runtime.processes import prepare
 from placet.store import cases, course
 from placet.store.engine import Store, Tx
 from placet.store.house import House

@@ -17,8 +17,9 @@ from placet.domain.course import Ask, Report
 from placet.domain.intent import Intent
 from placet.domain.multisig import MultisigSpec
 from placet.domain.people import Grant, Role
+from placet.runtime.database import prepare
 from placet.runtime.datadir import DataDir
-from placet.runtime.processes import Place, prepare
+from placet.runtime.place import Place
 from placet.store import cases, course, people
 from placet.store.engine import Store, Tx
 from placet.store.house import House

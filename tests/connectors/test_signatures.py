@@ -122,7 +122,7 @@ for name in ("eth_account", "eth_utils", "eth_keys", "web3"):
 from placet.connectors.chain import signatures
 from placet.domain.intent import Intent
 from placet.domain.signature import CannotRecover
-from placet.runtime import processes
+from placet.runtime import api, processes, worker
 intent = Intent(chain_id=1, account="0x" + "a" * 40, to="0x" + "b" * 40, amount="1", case_id="c")
 for check in (lambda: signatures.signer_of(intent, "0x" + "1" * 128 + "1b"), lambda: signatures.checksum(intent.to)):
     try:

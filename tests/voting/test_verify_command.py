@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from placet.api.app import create_app
 from placet.cli.main import placet
-from placet.runtime.processes import control_of
+from placet.runtime.api import control_of
 from placet.runtime.settings import Settings
 from placet.store import people
 from voting.assembly import DAY, HOUR, Assembly

@@ -145,9 +145,10 @@ class _inside:
         import httpx2
 
         from placet.api.app import create_app
+        from placet.runtime.api import control_of
+        from placet.runtime.database import prepare
         from placet.runtime.datadir import DataDir
         from placet.runtime.place import Place
-        from placet.runtime.processes import control_of, prepare
         from placet.runtime.wiring import blobs_of, open_store
 
         place = Place(DataDir(self._data), 8400, 8401, self._config, os.environ)

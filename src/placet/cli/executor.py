@@ -67,7 +67,7 @@ def thaw(given: tuple[Door, Any], pay: tuple[str, ...]) -> None:
 
 def _asked(given: tuple[Door, Any], ask: Callable[["ExecutorClient"], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     from placet.connectors.treasury.port import TreasuryRefused, TreasuryUnavailable
-    from placet.runtime.executor import client_of
+    from placet.runtime.treasury import client_of
 
     place = given[1]
     client = client_of(place.settings(), place.datadir, place.environment)

@@ -76,7 +76,7 @@ def up(door: Door, data: Path | None, port: int, temporal_port: int | None, conf
 @click.pass_obj
 def worker(door: Door, data: Path | None, port: int, temporal_port: int | None, config: Path | None) -> None:
     """Run only the worker: workflows, steps, outbox, mail, sweeper."""
-    from placet.runtime.processes import run_worker
+    from placet.runtime.worker import run_worker
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     asyncio.run(run_worker(place_of(door, data, port, temporal_port, config)))
@@ -89,7 +89,7 @@ def api(door: Door, data: Path | None, port: int, temporal_port: int | None, con
     """Run only the API."""
     import uvloop
 
-    from placet.runtime.processes import run_api
+    from placet.runtime.api import run_api
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     uvloop.run(run_api(place_of(door, data, port, temporal_port, config)))

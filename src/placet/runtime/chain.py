@@ -48,6 +48,11 @@ def resolved(settings: ChainSettings) -> ChainSettings:
     return settings.model_copy(update={"kind": "embedded" if there else "none"})
 
 
+def port_of(settings: ChainSettings, port: int) -> int:
+    """Where the embedded chain of an installation listens; `port` is that of its API."""
+    return settings.port or port + 2
+
+
 def command(datadir: DataDir, port: int) -> list[str]:
     """The command line of the chain; `bootstrap` must have run."""
     marker = json.loads((datadir.chain / MARKER).read_text())

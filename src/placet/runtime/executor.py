@@ -1,16 +1,12 @@
-"""The executor as a process of an installation, and how its worker reaches it."""
+"""The executor as a process of an installation."""
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from placet.connectors.chain.addresses import check_address
 from placet.connectors.chain.evm import EvmNode
-from placet.connectors.chain.port import ChainSettings
-from placet.connectors.treasury.executor_client import ExecutorClient
-from placet.connectors.treasury.port import NoTreasury, Treasury
 from placet.executor import badge_keys, keys, service
 from placet.executor.badge_keys import KeyLocked
 from placet.executor.badges import BadgeSigner
@@ -25,11 +21,6 @@ from placet.runtime.wiring import open_store
 from placet.store.engine import Store
 
 log = logging.getLogger(__name__)
-
-
-def chain_port(settings: ChainSettings, port: int) -> int:
-    """Where the embedded chain listens."""
-    return settings.port or port + 2
 
 
 def signing_key(settings: Settings, datadir: DataDir, environment: Mapping[str, str]) -> SigningKey:
@@ -78,7 +69,7 @@ async def _office(
         if address is not None and (why := check_address(address)) is not None:
             raise SettingsError(f"[chain] {address}: {why}")
     key = await asyncio.to_thread(signing_key, settings, datadir, environment)
-    url = secret_of(environment, on.url_env) if on.url_env else f"http://127.0.0.1:{chain_port(on, port)}"
+    url = secret_of(environment, on.url_env) if on.url_env else f"http://127.0.0.1:{chain.port_of(on, port)}"
     try:
         journal = Journal(datadir.executor / "journal.db", on.chain_id, key.address)
     except JournalInUse as error:
@@ -90,29 +81,3 @@ async def _office(
     finally:
         await node.close()
         journal.close()
-
-
-def client_of(settings: Settings, datadir: DataDir, environment: Mapping[str, str]) -> ExecutorClient | None:
-    """The way to the executor; None where there is no chain."""
-    if chain.resolved(settings.chain).kind == "none" and settings.executor.url is None:
-        return None
-    token = secret_of(environment, settings.executor.token_env) if settings.executor.token_env else None
-    return ExecutorClient(datadir.executor_socket(), settings.executor.url, token)
-
-
-def treasury_of(settings: Settings, datadir: DataDir, environment: Mapping[str, str]) -> Treasury:
-    return client_of(settings, datadir, environment) or NoTreasury()
-
-
-async def treasury_address(arguments: list[str], environment: Mapping[str, str]) -> str:
-    """The address that the executor pays from, asked of a process of its own: no other holds the key."""
-    asked = await asyncio.create_subprocess_exec(
-        *[sys.executable, "-m", "placet.cli.main", "executor", *arguments, "address"],
-        env=dict(environment),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    told, problem = await asked.communicate()
-    if asked.returncode:
-        raise SettingsError(problem.decode(errors="replace").strip())
-    return told.decode().strip()

@@ -24,7 +24,7 @@ from placet.control.errors import CODES
 from placet.control.outline import Stage, outline_of
 from placet.domain.step import StepState
 from placet.durable.workflow import Entry
-from placet.runtime.processes import control_of
+from placet.runtime.api import control_of
 from placet.runtime.settings import Settings
 from placet.runtime.shapes import code, resolved, shape
 from placet.store.cases import OPEN_STATES, CaseState

@@ -49,7 +49,6 @@ from placet.runtime.settings import Settings, SettingsError, policy_check, secre
 from placet.store.clock import Clock
 from placet.store.engine import Store
 from placet.store.house import House
-from placet.web.provider import Provider
 
 Given = TypeVar("Given")
 
@@ -194,15 +193,6 @@ def open_store(
         signer_of=signer_of,
     )
     return Store(database_url(settings, datadir, environment), house, clock)
-
-
-def provider_of(settings: Settings, environment: Mapping[str, str]) -> Provider | None:
-    """Where people sign in with their organisation, if that is set up."""
-    given = settings.oidc
-    if given is None:
-        return None
-    secret = secret_of(environment, given.client_secret_env) if given.client_secret_env else None
-    return Provider(given.issuer, given.client_id, secret, given.label)
 
 
 def mail_transport(settings: Settings, environment: Mapping[str, str]) -> MailTransport:

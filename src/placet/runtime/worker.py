@@ -2,22 +2,29 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from placet.catalogue.registry import CATALOGUE
 from placet.connectors.mail.port import MailTransport
 from placet.durable.journaling import Journaling
 from placet.durable.workflow import Entry
+from placet.runtime import engine
 from placet.runtime.chore import carry_on
+from placet.runtime.database import prepare
 from placet.runtime.dispatcher import Dispatcher
+from placet.runtime.place import Place
 from placet.runtime.postman import Postman
 from placet.runtime.sweeper import Sweeper
-from placet.runtime.wiring import Ports, activities
+from placet.runtime.treasury import treasury_of
+from placet.runtime.wiring import Ports, activities, mail_transport, open_store, ports_of
 from placet.store import funds, mailings
 from placet.store.engine import Store
 
@@ -87,3 +94,36 @@ async def serve(
             chore.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*chores, return_exceptions=True)
+
+
+async def run_worker(place: Place) -> None:
+    """The worker process, until SIGTERM."""
+    place.worker_ready.unlink(missing_ok=True)
+    settings = place.settings()
+    transport = mail_transport(settings, place.environment)
+    await asyncio.to_thread(prepare, place, keep_admin=True)
+    store = open_store(settings, place.datadir, place.port, place.environment)
+    ports = replace(
+        ports_of(settings, store, place.datadir, place.environment),
+        treasury=treasury_of(settings, place.datadir, place.environment),
+    )
+    try:
+        client = await engine.connect_patiently(settings.temporal, place.temporal, CATALOGUE, place.environment)
+        ready = asyncio.Event()
+        serving = asyncio.create_task(
+            serve(
+                client,
+                store,
+                ports,
+                transport,
+                CATALOGUE,
+                settings.temporal.task_queue,
+                ready,
+            )
+        )
+        await asyncio.wait([serving, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
+        place.worker_ready.write_text(str(os.getpid()))
+        await serving
+    finally:
+        place.worker_ready.unlink(missing_ok=True)
+        store.close()
