@@ -102,8 +102,8 @@ class Accounts:
             number = sessions.invite(tx, present.id, person_id, life)
             link = _link(tx.house, number)
             text = (
-                f"Hello {target.name},\n\n{present.name} invites you to Placet. Choose a password here:\n\n{link}\n\n"
-                f"The link works once, until {in_full(tx.now + life)}.\n"
+                f"Hello {target.name},\n\n{present.name} invites you to Placet.\n\n"
+                f"Choose a password here: {link}\n\nThe link works once, until {in_full(tx.now + life)}.\n"
             )
             to = (target.id, target.name, target.email)
             notices.queue(tx, f"invitation/{number}/{target.id}", to, "Your invitation to Placet", text)
@@ -224,7 +224,7 @@ def _warn(tx: Tx, person: Person) -> None:
     text = (
         f"Hello {person.name},\n\nsomebody has tried several times to sign in under your name and did not know the "
         "password. Nobody can try again for a few minutes. If it was not you, there is nothing you need to do; a long "
-        "password that you use nowhere else is what protects you.\n"
+        f"password that you use nowhere else is what protects you.\n\nYour account: {tx.house.page('/account')}\n"
     )
     key = f"attempts/{person.id}/{tx.now:%Y-%m-%d}"
     notices.queue(tx, key, (person.id, person.name, person.email), "Failed attempts to sign in", text)

@@ -121,7 +121,7 @@ class Passkeys:
             text = (
                 f"Hello {present.name},\n\nthe passkey “{given.name}” was added to your account; with it one signs in "
                 "under your name. If it was not you, remove it on the page of your account, sign out everywhere, and "
-                "tell an administrator.\n"
+                f"tell an administrator.\n\nYour account: {tx.house.page('/account')}\n"
             )
             notices.queue(tx, f"passkey/{number}", _to(present), "A passkey was added to your account", text)
             return Done({"id": number}, created=True)
@@ -198,7 +198,7 @@ def _counted(shown: Shown, attempt: str, then: Callable[[Tx], Done]) -> Act:
             text = (
                 f"Hello {present.name},\n\nthe passkey “{shown.key.name}” of your account was shown with a counter "
                 "that does not fit, so there may be a copy of it. It was not accepted. Remove it on the page of your "
-                "account and make a new one.\n"
+                f"account and make a new one.\n\nYour account: {tx.house.page('/account')}\n"
             )
             key = f"passkey/{shown.key.id}/copied/{tx.now:%Y-%m-%d}"
             notices.queue(tx, key, _to(present), "A passkey of yours may have been copied", text)

@@ -84,5 +84,6 @@ def _tell(case: LockedCase, person: Person, comment_id: str, text: str, above: M
         if external or not _still_sees(tx, one, case.id):
             continue
         why = "replied to you" if above and above["person"] == one else "commented"
-        words = f"Hello {name},\n\n{person.name} {why} on {case['title']}:\n\n{text}\n\n{page}\n"
+        head = f"Hello {name},\n\n{person.name} {why} on {case['title']}:"
+        words = f"{head}\n\n{text}\n\nRead on and reply here: {page}\n"
         notices.queue(tx, f"{comment_id}/{one}", (one, name, email), f"Comment: {case['title']}", words, case.id)

@@ -38,7 +38,7 @@ def reminded(council: "LockedMultisig", heard: Heard) -> None:
 
 def outcome(council: "LockedMultisig", verdict: Verdict) -> None:
     subject = f"{verdict.outcome.capitalize()}: {council.rules.title}: {council.case['title']}"
-    text = f"{council.rules.title}: {verdict_words(verdict)}\n\n{_page(council)}"
+    text = f"{council.rules.title}: {verdict_words(verdict)}\n\nThe whole course: {_page(council)}"
     _tell(council, [one.person for one in council.rules.members], "outcome", subject, text)
 
 

@@ -194,7 +194,7 @@ def tell_holder(tx: Tx, row: Row, reason: str) -> None:
         badge, case_id = row["order"]["badge"]["name"], row["case_id"]
         text = (
             f"Hello {name},\n\nyour credential “{badge}” has been revoked: {reason}\n\nWhoever checks it learns so "
-            f"from now on. How it came to be: {tx.house.page(f'/cases/{case_id}')}\n"
+            f"from now on.\n\nHow it came to be: {tx.house.page(f'/cases/{case_id}')}\n"
         )
         queued = (f"credential/{row['id']}/revoked", (person, name, email), f"Revoked: {badge}", text)
         notices.queue(tx, *queued, case_id)

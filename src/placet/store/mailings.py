@@ -68,7 +68,10 @@ def cancelled(ballot: "LockedBallot") -> None:
 
 def unfunded(case: "LockedCase", ballot_id: str, amount: int) -> None:
     """To all voters: what they approved will not happen."""
-    text = f"{case['title']} was approved, but {amount} did not become free in time, so it has expired.\n"
+    text = (
+        f"{case['title']} was approved, but {amount} did not become free in time, so it has expired.\n\n"
+        f"The whole course: {case.tx.house.page(f'/cases/{case.id}')}\n"
+    )
     _put_to(case, ballot_id, "unfunded", f"Expired for want of funds: {case['title']}", text)
 
 

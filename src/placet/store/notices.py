@@ -1,4 +1,8 @@
-"""The mails that decisions cause: written in the transaction that causes them, each once by its key."""
+"""The mails that decisions cause: written in the transaction that causes them, each once by its key.
+
+The last address in a mail becomes its button (`connectors/mail/html.py`). So whatever quotes people ends with a page of
+ours, on a line of its own after a few words, and with nothing that they wrote behind it.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -84,7 +88,7 @@ def shortfall(case: "LockedCase", amount: int, free: int, until: datetime | None
     wait = f"until {in_full(until)}" if until else "as long as it takes"
     text = (
         f"{case['title']} needs {amount} from the faucet, and {free} is free. Nothing has to be voted on again: it "
-        f"waits {wait}, and goes on as soon as there is enough.\n\n{case.tx.house.page(f'/cases/{case.id}')}\n"
+        f"waits {wait}, and goes on as soon as there is enough.\n\n{_course(case)}"
     )
     subject = f"Not funded yet: {case['title']}"
     to = (Named(person=case["requester"]), Role(name=ADMIN))
@@ -96,7 +100,8 @@ def shortfall(case: "LockedCase", amount: int, free: int, until: datetime | None
 def unfunded(case: "LockedCase", amount: int) -> None:
     """Tell the proposer that the wait for money is over."""
     text = f"{case['title']} was approved, but {amount} did not become free in time. Propose it again if it is wanted."
-    tell_requester(case, f"{case.id}/unfunded", f"Expired for want of funds: {case['title']}", f"{text}\n")
+    subject = f"Expired for want of funds: {case['title']}"
+    tell_requester(case, f"{case.id}/unfunded", subject, f"{text}\n\n{_course(case)}")
 
 
 def asked(decision: "LockedTask", to: Iterable[Audience], escalated: bool = False) -> None:
@@ -151,7 +156,7 @@ def closed(case: "LockedCase", summary: str) -> None:
     if not summary:
         return
     for person, name, email in tx.conn.execute(_INVOLVED, {"of_case": case.id, "requester": case["requester"]}):
-        text = f"Hello {name},\n\n{summary}\n\nThe whole course: {tx.house.page(f'/cases/{case.id}')}\n"
+        text = f"Hello {name},\n\n{summary}\n\n{_course(case)}"
         queue(
             tx,
             f"{case.id}/closed/{person}",
@@ -166,6 +171,10 @@ def verdict_words(verdict: Verdict) -> str:
     who = f" by {', '.join(verdict.by)}" if verdict.by else ""
     why = f": {verdict.comment}" if verdict.comment else ""
     return f"{verdict.outcome}{who}{why}"
+
+
+def _course(case: "LockedCase") -> str:
+    return f"The whole course: {case.tx.house.page(f'/cases/{case.id}')}\n"
 
 
 def _request(decision: "LockedTask", person: str, external: bool) -> str:

@@ -55,7 +55,8 @@ def register(tx: Tx, actor: str, person: Person, address: str) -> Refusal | None
     )
     text = (
         f"Hello {person.name},\n\n{actor} has registered {address} as your wallet: councils that open from now on "
-        f"count your approval only with its signature.\n\nIf that is not your wallet, tell an administrator at once.\n"
+        "count your approval only with its signature.\n\nIf that is not your wallet, tell an administrator at once."
+        f"\n\nYour account: {tx.house.page('/account')}\n"
     )
     to = (person.id, person.name, person.email)
     notices.queue(tx, f"wallet/{person.id}/{line.seq}", to, "Your wallet was registered", text)

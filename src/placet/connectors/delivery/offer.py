@@ -19,8 +19,8 @@ def _offer(tx: Tx, key: str, parcel: Parcel) -> None:
     link = tx.house.offer(parcel.credential, parcel.holder, tx.now)
     until = f" It is valid until {parcel.valid_until}." if parcel.valid_until else ""
     text = (
-        f"Hello {parcel.name},\n\nyour credential “{parcel.badge}” has been issued.{until}\n\nFetch it here, and put "
-        f"it into your wallet: {link}\n\nWhoever has this link can fetch it, so keep it to yourself. It works for "
+        f"Hello {parcel.name},\n\nyour credential “{parcel.badge}” has been issued.{until}\n\nFetch it here: {link}\n\n"
+        "Put it into your wallet. Whoever has this link can fetch it, so keep it to yourself. It works for "
         f"{tx.house.link_life.days} days; afterwards sign in and fetch it.\n"
     )
     to = (parcel.holder, parcel.name, parcel.email)
