@@ -1,16 +1,20 @@
 """Mail leaves the outbox: stored ones together, sent ones each marked before it leaves; nothing is lost on the way."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from tests.conftest import ManualClock
+from tests.connectors.test_smtp import Mailbox, mail_server, smtp
 
+from placet.connectors.mail.message import message_id
 from placet.connectors.mail.port import DeliveryReceipt, DeliveryStatus, Mail, MailUnavailable
 from placet.connectors.mail.stored import StoredMail
 from placet.runtime import postman
@@ -119,6 +123,24 @@ async def test_a_mail_is_marked_as_being_sent_before_it_leaves(store: Store) -> 
     assert await Postman(store, post).deliver_once() == 2
     assert post.left == [("a", "sending"), ("b", "sending")]
     assert await states(store) == {"a": ("sent", 1), "b": ("sent", 1)}
+
+
+async def test_a_mail_arrives_as_text_and_as_a_page_and_a_repeat_is_known_by_its_message_id(store: Store) -> None:
+    mailbox, page = Mailbox(), store.house.page("/tasks/order-1.review.1")
+    text = f"Hello Zoë,\n\nGrüße <b>\n\nAnswer here: {page}\n"
+    await store.write(lambda tx: notices.queue(tx, "order-1.review.1/asked/zoe", ZOE, "Prüfen: <i>", text))
+    async with mail_server(mailbox) as port:
+        for _ in range(2):
+            assert await Postman(store, smtp(port)).deliver_once() == 1
+            # It had left when the process died, and nobody noted it.
+            await store.write(lambda tx: tx.conn.execute(t.message.update().values(state="sending", next_at=tx.now)))
+    first, again = (message_from_bytes(envelope.content, policy=policy.default) for envelope in mailbox.received)  # type: ignore[arg-type]
+    assert first["Message-ID"] == again["Message-ID"] == message_id("order-1.review.1/asked/zoe", "example.org")
+    assert first.get_content_type() == "multipart/alternative"
+    plain, html = (part.get_content() for part in first.iter_parts())
+    assert (plain.replace("\r\n", "\n"), html) == (text, again.get_body(("html",)).get_content())
+    assert re.findall(r'<a [^>]*href="([^"]*)"', html) == [page]
+    assert "Grüße &lt;b&gt;" in html and "<title>Prüfen: &lt;i&gt;</title>" in html and "\r\n" in html
 
 
 async def test_the_link_of_an_invitation_is_kept_until_it_has_left_and_no_longer(store: Store) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from placet.connectors.mail.port import DeliveryStatus, Mail, MailRefused, MailTransport, MailUnavailable
+from placet.connectors.mail.html import rendered
+from placet.connectors.mail.outbox import mail_of
+from placet.connectors.mail.port import DeliveryStatus, MailRefused, MailTransport, MailUnavailable
 from placet.connectors.mail.stored import StoredMail
 from placet.runtime.chore import carry_on
 from placet.store import crash
@@ -62,8 +64,10 @@ class Postman:
         return limit
 
     async def _deliver(self, row: Mapping[Any, Any]) -> None:
+        mail = mail_of(row)
+        html = rendered(mail, self._store.house.base_url)
         try:
-            receipt = await self._transport.deliver(_mail(row))
+            receipt = await self._transport.deliver(mail.model_copy(update={"html": html}))
         except MailRefused as refused:
             if refused.concerns_settings:
                 # The address is fine, our settings are not: keep the mail for when they are mended.
@@ -111,7 +115,7 @@ def _keep(tx: Tx, transport: StoredMail, limit: int) -> int:
     kept = []
     for row in rows:
         try:
-            transport.accept(_mail(row))
+            transport.accept(mail_of(row))
         except MailRefused as refused:
             attempts = row["attempts"] + 1
             _set(tx, row["id"], state="refused", error=_why(refused), attempts=attempts, sent_at=now)
@@ -133,17 +137,6 @@ def _claim(tx: Tx, longest: timedelta) -> dict[str, Any] | None:
 
 def _set(tx: Tx, row_id: int, **values: Any) -> None:
     tx.conn.execute(t.message.update().where(_m.id == row_id).values(values))
-
-
-def _mail(row: Mapping[Any, Any]) -> Mail:
-    return Mail(
-        key=row["key"],
-        to=row["email"],
-        to_name=row["name"],
-        subject=row["subject"],
-        text=row["text"],
-        case_id=row["case_id"],
-    )
 
 
 def _why(refused: MailRefused) -> str:

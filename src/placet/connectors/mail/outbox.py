@@ -1,12 +1,17 @@
-"""Letters of cases in the product's own outbox; the postman takes them from there."""
+"""Letters of cases in the product's own outbox, and each mail in it as it leaves; the postman takes them from there."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
-from placet.connectors.mail.port import Letter
+from placet.connectors.mail.port import Letter, Mail
 from placet.domain.people import External
 from placet.store import notices, people
 from placet.store import tables as t
 from placet.store.engine import Store, Tx
+
+LETTER = "letter/"
 
 
 class StoredOutbox:
@@ -14,10 +19,24 @@ class StoredOutbox:
         self._store = store
 
     async def post(self, key: str, case_id: str, letter: Letter) -> None:
-        await self._store.write(lambda tx: _queue(tx, key, case_id, letter, letter.subject, letter.text))
+        await self._store.write(lambda tx: _queue(tx, f"{LETTER}{key}", case_id, letter, letter.subject, letter.text))
 
     async def retract(self, key: str, case_id: str, letter: Letter) -> None:
-        await self._store.write(lambda tx: _retract(tx, key, case_id, letter))
+        await self._store.write(lambda tx: _retract(tx, f"{LETTER}{key}", case_id, letter))
+
+
+def mail_of(row: Mapping[Any, Any]) -> Mail:
+    """A row of the outbox as the mail that leaves."""
+    return Mail(
+        key=row["key"],
+        to=row["email"],
+        to_name=row["name"],
+        subject=row["subject"],
+        text=row["text"],
+        case_id=row["case_id"],
+        # A case knows no address of ours: one in its letter was written by somebody who took part.
+        leads=not row["key"].startswith(LETTER),
+    )
 
 
 def _queue(tx: Tx, key: str, case_id: str, letter: Letter, subject: str, text: str) -> None:

@@ -15,7 +15,8 @@ class Mail(Durable):
     """One message to one person.
 
     `key` identifies the message for ever: delivering it again is recognisable as a repeat. `headers` are
-    extra (name, value) pairs; those that the transport itself sets cannot be given.
+    extra (name, value) pairs; those that the transport itself sets cannot be given. `leads`: it ends with a sentence of
+    ours, so the last of our own addresses in it may become a link.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Mail(Durable):
     html: str | None = None
     case_id: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    leads: bool = True
 
 
 class DeliveryStatus(StrEnum):
