@@ -88,6 +88,7 @@ ACCESS: dict[tuple[str, str], Table] = {
     ("POST", "/admin/steps"): only(404, "admin"),
     ("GET", "/admin/outbox"): ADMIN,
     # There is no such mail.
+    ("GET", "/admin/outbox/{message_id}"): only(404, "admin"),
     ("POST", "/admin/outbox/{message_id}/retry"): only(404, "admin"),
 }
 

@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from api.office import Office
+from api.office import Office, review
 from api.test_access import refuse_mail
 from api.test_overview import fail_step
+from connectors.test_smtp import Mailbox, mail_server, smtp
 from placet.domain.task import Outcome
+from placet.runtime import postman
+from placet.runtime.postman import Postman
+from placet.store import people
 from placet.store import tables as t
 from web.desk import Desk, desk, key_in
 
@@ -120,6 +124,34 @@ async def test_the_outbox_tells_what_waits_and_sends_a_mail_again_once(office: O
 @pytest.mark.parametrize(("message", "status"), [("99999", 404), ("0", 422), ("x", 422), ("9" * 30, 422)])
 async def test_a_mail_that_is_none_cannot_be_sent_again(root: Desk, message: str, status: int) -> None:
     assert (await root.post(f"{OUTBOX}/{message}/retry")).status_code == status
+
+
+async def test_a_mail_is_seen_as_it_arrives_in_a_sandbox_and_only_by_administrators(office: Office, root: Desk) -> None:
+    task = await office.task(review(instructions="<script>look</script>"))
+    for path in ("/admin/mails", OUTBOX):
+        assert 'href="/admin/outbox/1"' in (await root.get(path)).text
+    mail = await root.get(f"{OUTBOX}/1")
+    assert (mail.status_code, mail.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    policy = "sandbox; default-src 'none'; frame-ancestors 'none'; style-src 'unsafe-inline'"
+    assert mail.headers["Content-Security-Policy"] == policy
+    assert f'href="http://placet/tasks/{task}"' in mail.text and "&lt;script&gt;look" in mail.text
+    others = ("ben", "cora", "kofi")
+    for who in others:
+        assert (await (await desk(office, who)).get(f"{OUTBOX}/1")).status_code == 403
+    assert [line[:2] for line in await office.lines("@refused")] == [(who, "message.read-all") for who in others]
+    for number, status in (("99999", 404), ("0", 422), ("x", 422), ("9" * 30, 422)):
+        assert (await root.get(f"{OUTBOX}/{number}")).status_code == status
+
+
+async def test_the_link_of_an_invitation_that_has_left_is_seen_nowhere(office: Office, root: Desk) -> None:
+    found = await office.store.read(lambda tx: people.find(tx, "root"))
+    assert found is not None
+    link = (await office.control.accounts.invite(found, "mo")).value["link"]
+    assert link in (await root.get(f"{OUTBOX}/1")).text, "it waits, so it is needed"
+    async with mail_server(Mailbox()) as port:
+        await Postman(office.store, smtp(port)).deliver_once()
+    gone = (await root.get(f"{OUTBOX}/1")).text
+    assert link not in gone and postman.INVITED in gone and "<a " not in gone
 
 
 async def test_health_shows_what_people_should_look_at(office: Office, root: Desk) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Path, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 
+from placet.connectors.mail.html import rendered
 from placet.control.cursor import BIGGEST
 from placet.control.errors import Kind, Problem
 from placet.control.sent import Paging
@@ -14,14 +15,19 @@ from placet.control.views import TaskView
 from placet.domain.people import Person
 from placet.web.desk import desk
 from placet.web.pages import STATUS, control_of, once, router, see_other, sent_by
+from placet.web.previews import INERT
 from placet.web.session import Visitor
 from placet.web.task import STAYS
 from placet.web.words import _
 
 routes = router()
 
+Number = Annotated[int, Path(ge=1, le=BIGGEST)]
+
 STEPS, OUTBOX = "/admin/steps", "/admin/outbox"
 MOST_STEPS = 20
+# A mail brings its styles along, and nothing else.
+LOOKED_AT = INERT | {"Content-Security-Policy": f"{INERT['Content-Security-Policy']}; style-src 'unsafe-inline'"}
 
 
 @routes.get(STEPS)
@@ -59,8 +65,16 @@ async def outbox(request: Request, visitor: Visitor) -> Response:
     )
 
 
+@routes.get(OUTBOX + "/{message_id}")
+async def look_at_mail(request: Request, visitor: Visitor, message_id: Number) -> Response:
+    """A mail as it looks to whoever gets it, in the sandbox of a document."""
+    control = control_of(request)
+    mail = await control.messages.get(visitor.person, message_id)
+    return HTMLResponse(rendered(mail, control.door.store.house.base_url), headers=LOOKED_AT)
+
+
 @routes.post(OUTBOX + "/{message_id}/retry")
-async def retry(request: Request, visitor: Visitor, message_id: Annotated[int, Path(ge=1, le=BIGGEST)]) -> Response:
+async def retry(request: Request, visitor: Visitor, message_id: Number) -> Response:
     """Send a mail again that could not be delivered."""
     control, sent = control_of(request), await sent_by(request)
     try:
