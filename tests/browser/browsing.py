@@ -118,12 +118,12 @@ class Browsing:
             await context.close()
 
 
-async def flaws(page: Page) -> list[str]:
+async def flaws(page: Page, widths: tuple[int, ...] = WIDTHS) -> list[str]:
     """What axe finds on this page, in both colour schemes and at every width, and where it is wider than the window."""
     found: list[str] = []
     # Once for all: its source is large.
     await page.evaluate(Axe().axe_script)
-    for width in WIDTHS:
+    for width in widths:
         await page.set_viewport_size({"width": width, "height": 900})
         wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 0:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from api.office import Office
 from placet.control.faucet import GivenDeposit
 from placet.control.tasks import GivenAnswer
@@ -42,6 +44,7 @@ class Sample:
     case: str
     task: str
     vote: str
+    mail: int
 
 
 class Stage:
@@ -63,7 +66,8 @@ class Stage:
         await self._office.control.inbox.votes(await self._who("leo"))
         await self._refuse_mail()
         chosen = cases["Boreal Shipping"]
-        return Sample(case=chosen, task=f"{chosen}.legal-review.1", vote=panels)
+        task = f"{chosen}.legal-review.1"
+        return Sample(case=chosen, task=task, vote=panels, mail=await self._mail(f"{task}/asked/leo"))
 
     async def _partner(self, name: str, state: str) -> str:
         slug = name.lower().replace(" ", "-")
@@ -169,6 +173,10 @@ class Stage:
         failed = t.message.update().where(t.message.c.id == 1)
         failed = failed.values(state="refused", error="550: mailbox unavailable", attempts=1)
         await self._office.store.write(lambda tx: tx.conn.execute(failed).rowcount)
+
+    async def _mail(self, key: str) -> int:
+        query = sa.select(t.message.c.id).where(t.message.c.key == key)
+        return int(await self._office.store.read(lambda tx: tx.conn.execute(query).scalar_one()))
 
     async def _who(self, name: str) -> Person:
         found = await self._office.store.read(lambda tx: people.find(tx, name))

@@ -48,6 +48,13 @@ async def proposing(page: Page) -> None:
     await page.fill("[name='steps.0.bounty']", "120")
 
 
+async def opened_mail(page: Page) -> None:
+    """Out of its sandbox, in which nothing can be measured."""
+    mail = await page.request.get(page.url)
+    await page.goto("about:blank")
+    await page.set_content(await mail.text())
+
+
 SHOTS: dict[str, tuple[str | None, str, str, Callable[[Page], Awaitable[None]]]] = {
     "inbox": ("leo", "/", "What awaits somebody, most urgent first", nothing),
     "task": ("leo", "/tasks/{task}", "One task: what is asked, and the answer", nothing),
@@ -61,6 +68,7 @@ SHOTS: dict[str, tuple[str | None, str, str, Callable[[Page], Awaitable[None]]]]
     "signin": (None, "/signin", "Signing in", nothing),
     "empty": ("nils", "/?show=tasks", "An inbox with nothing in it", nothing),
     "nothing": ("ada", "/cases/partner-approval-0000000000", "What is not there, or hidden", nothing),
+    "mail": ("admin", "/admin/outbox/{mail}", "A mail as it arrives", opened_mail),
 }
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from browser import quality, test_attacks, test_governing, test_looking_after
+from browser import quality, test_attacks, test_governing, test_looking_after, test_mail
 from browser.test_budget import MAIN
 
 PAGE = quality.PAGE.read_text(encoding="utf-8")
@@ -30,6 +30,7 @@ def test_every_field_was_tried_with_every_text_and_none_was_executed() -> None:
         **dict.fromkeys(test_attacks.FIELDS, len(test_attacks.CORPUS)),
         **dict.fromkeys(test_governing.FIELDS, len(test_governing.XSS)),
         **dict.fromkeys(test_looking_after.FIELDS, len(test_attacks.CORPUS)),
+        **dict.fromkeys(test_mail.FIELDS, len(test_attacks.CORPUS)),
     }
     assert rows("Hostile texts") == {one: [str(number)] for one, number in sorted(tried.items())}
     assert f"{sum(tried.values())} texts that would be scripts, 0 executed." in PAGE
