@@ -1,8 +1,13 @@
-"""People, grants, tokens, and the CSV import."""
+"""People, grants, tokens, shutting somebody out, and the CSV import."""
+
+from typing import Any
 
 import sqlalchemy as sa
 
-from api.office import Office
+from api.office import PARTNER, Office, negotiation, review
+from placet.domain.people import Named
+from placet.domain.task import all_of
+from placet.store import sessions
 from placet.store import tables as t
 
 ANN = {"id": "ann", "name": "Ann Ö", "email": "ann@example.org", "grants": [{"role": "legal", "scope": "deals"}]}
@@ -49,6 +54,99 @@ async def test_the_last_administrator_stays_one(office: Office) -> None:
     assert (await office.call("root", "PUT", "/api/v1/people/root/grants", {"grants": []})).status_code == 200
     assert (await office.call("root", "GET", "/api/v1/messages?all=true")).status_code == 403
     assert (await office.call("mo", "PUT", "/api/v1/people/mo/grants", {"grants": []})).status_code == 409
+
+
+async def deactivate(office: Office, who: str, by: str = "root", reason: str = "Has left.", **more: Any) -> Any:
+    return await office.call(by, "POST", f"/api/v1/people/{who}/deactivate", {"reason": reason}, **more)
+
+
+async def test_nobody_gets_in_as_somebody_deactivated_until_they_are_active_again(office: Office) -> None:
+    task = await office.task()
+    secret = await office.store.write(lambda tx: sessions.open_session(tx, "ben", "password", "browser"))
+    done = await deactivate(office, "ben")
+    assert (done.status_code, done.json()["active"], done.json()["stranded"]) == (200, False, [])
+    assert done.json()["grants"] == [{"role": "buyer", "scope": "deals"}]
+    for method, path, body in (
+        ("GET", "/api/v1/me", None),
+        ("POST", f"/api/v1/tasks/{task}/answer", {"outcome": "approve"}),
+        ("POST", "/api/v1/workflows/order/cases", {"scope": "deals", "request": {"name": "Ink", "amount": 1}}),
+    ):
+        assert (await office.call("ben", method, path, body)).status_code == 401
+    page = await office.http.get("/", headers={"Cookie": f"placet={secret}"})
+    assert (page.status_code, page.headers["Location"]) == (303, "/signin")
+    file = await office.get("root", "/api/v1/people/ben")
+    assert (file["shut_out"]["by"], file["shut_out"]["reason"], file["tokens"]) == ("root", "Has left.", [])
+    refused = [
+        await office.call("root", "POST", f"/api/v1/people/ben/{what}", {}) for what in ("tokens", "invitations")
+    ]
+    assert [one.status_code for one in refused] == [404, 404]
+    back = await office.call("root", "POST", "/api/v1/people/ben/reactivate")
+    assert (back.status_code, back.json()["active"]) == (200, True)
+    # What ended stays ended; the rights are those of before.
+    assert (await office.call("ben", "GET", "/api/v1/me")).status_code == 401
+    issued = await office.call("root", "POST", "/api/v1/people/ben/tokens", {})
+    office.tokens["ben"] = issued.json()["token"]
+    assert (await office.answer("ben", task)).status_code == 200
+    assert (await office.get("root", "/api/v1/people/ben"))["shut_out"] is None
+    told = [
+        (actor, detail["active"]) for actor, action, detail in await office.lines("@registry") if "active" in detail
+    ]
+    assert told == [("root", False), ("root", True)]
+
+
+async def test_whoever_is_deactivated_twice_is_so_once(office: Office) -> None:
+    key = {"headers": {"Idempotency-Key": "one-of-mine"}}
+    first, again = [await deactivate(office, "ben", **key) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert (again.headers.get("Idempotent-Replay"), again.json()) == ("true", first.json())
+    assert (await deactivate(office, "ben", reason="Again.")).status_code == 200
+    for _ in range(2):
+        assert (await office.call("root", "POST", "/api/v1/people/ben/reactivate", {})).status_code == 200
+    assert len([1 for _, action, _ in await office.lines("@registry") if action == "person.active-set"]) == 2
+
+
+async def test_nobody_deactivates_themselves_or_without_a_reason_or_without_the_right(office: Office) -> None:
+    for who, by, reason, expected in (
+        ("root", "root", "Enough.", (409, "own-account", None)),
+        ("ben", "root", " ", (422, "comment-required", "reason")),
+        ("zoe", "root", "Gone.", (404, "not-found", None)),
+        ("ben", "cora", "Mine.", (403, "forbidden", None)),
+    ):
+        refused = await deactivate(office, who, by, reason)
+        problem = refused.json()
+        assert (refused.status_code, problem["code"], problem.get("field")) == expected
+    assert (await office.call("root", "POST", "/api/v1/people/ben/deactivate", {})).status_code == 422
+    assert (await office.call("cora", "POST", "/api/v1/people/ben/reactivate", {})).status_code == 403
+    attempts = [(actor, action) for actor, action, _ in await office.lines("@refused")]
+    assert attempts == [("cora", "person.deactivate"), ("cora", "person.reactivate")]
+    assert (await office.get("ben", "/api/v1/me"))["active"]
+
+
+async def test_the_tasks_that_too_few_can_answer_now_are_named(office: Office) -> None:
+    shared = await office.task()
+    alone = await office.task(review(to=(Named(person="ben"),)))
+    both = await office.task(review(to=(Named(person="ben"), Named(person="bea")), seats=all_of(2)))
+    # Bea may not answer this one, so that it hangs on ben.
+    barred = await office.task(review(excluded={"bea": "it is yours"}))
+    closed = await office.task(review(to=(Named(person="ben"),)))
+    assert (await office.answer("ben", closed)).status_code == 200
+    stranded = (await deactivate(office, "ben")).json()["stranded"]
+    assert {one["id"]: one["able"] for one in stranded} == {alone: 0, both: 1, barred: 0}
+    assert (await office.get("root", "/api/v1/people/ben"))["stranded"] == stranded
+    moved = await office.call("cora", "POST", f"/api/v1/tasks/{alone}/reassign", {"to": "bea"})
+    assert moved.status_code == 200, moved.text
+    left = (await office.get("root", "/api/v1/people/ben"))["stranded"]
+    assert {one["id"] for one in left} == {both, barred} and shared not in left
+
+
+async def test_the_links_of_somebody_outside_open_nothing_while_they_are_deactivated(office: Office) -> None:
+    link = office.link(await office.task(negotiation()))
+    assert (await office.http.get(link)).status_code == 200
+    assert (await deactivate(office, PARTNER.person)).status_code == 200
+    for answer in (await office.http.get(link), await office.http.post(link, data={"outcome": "approve"})):
+        assert answer.status_code == 410
+    await office.call("root", "POST", f"/api/v1/people/{PARTNER.person}/reactivate", {})
+    assert (await office.http.get(link)).status_code == 200
 
 
 async def load(office: Office, text: str, who: str = "root") -> tuple[int, dict]:

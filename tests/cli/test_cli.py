@@ -131,6 +131,20 @@ def test_people_are_added_granted_given_tokens_and_imported(
     assert "[forbidden]" in as_person(place, "ada").refuses("person token nora")
 
 
+def test_somebody_is_deactivated_shown_and_let_in_again(stopped: Terminal, tmp_path: Path) -> None:
+    stopped.says("person add nora --name Nora --email nora@example.org --grant legal@deals")
+    nora = Terminal(tmp_path / "data", stopped.says("person token nora").strip())
+    assert nora.says("task list") == "Nothing waits for you.\n"
+    assert stopped.says("person deactivate nora --reason", "Has left.") == "nora is deactivated\n"
+    assert "[unauthenticated]" in nora.refuses("task list")
+    shown = stopped.says("person show nora")
+    assert "Grants: legal@deals" in shown and "by admin: Has left." in shown
+    assert "[own-account]" in stopped.refuses("person deactivate admin --reason bored")
+    assert "--reason" in stopped.refuses("person deactivate nora", code=USAGE)
+    assert stopped.says("person reactivate nora") == "nora is active again\n"
+    assert stopped.json("person show nora")["person"]["active"] is True
+
+
 def test_the_same_key_starts_the_same_case_once(place: Installation, request_file: Path) -> None:
     ada = as_person(place, "ada")
     start = f"case start partner-approval {request_file} --scope deals --key monday"
@@ -151,7 +165,10 @@ def test_a_task_is_listed_shown_claimed_passed_on_and_answered(place: Installati
     assert marta.says(f"task claim {task}") == f"claimed: {task}\n"
     assert marta.says(f"task release {task}") == f"released: {task}\n"
     assert "[not-asked]" in cora.refuses(f"task answer {task} approve")
-    assert marta.says(f"task delegate {task} cora --comment holiday") == f"{task} is now with cora\n"
+    assert "[forbidden]" in marta.refuses(f"task reassign {task} leo")
+    for _ in range(2):
+        assert cora.says(f"task reassign {task} marta --comment yours") == f"{task} is now with marta\n"
+        assert marta.says(f"task delegate {task} cora --comment holiday") == f"{task} is now with cora\n"
     assert "[comment-required]" in cora.refuses(f"task answer {task} refuse")
     answer = f"task answer {task} refuse --comment no --key once"
     told = cora.says(answer)

@@ -35,6 +35,7 @@ from placet.domain.task import (
     on_silence,
     refusal,
     rungs_due,
+    within_reach,
 )
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -295,3 +296,22 @@ def test_silence_after_some_answers_does_not_claim_that_nobody_answered() -> Non
     verdict = on_silence(rule, Progress(tally={"approve": 1}))
     assert verdict is not None
     assert verdict.comment == "Too few people answered in time."
+
+
+@pytest.mark.parametrize(
+    ("seats", "outcomes", "tally", "able", "reached"),
+    [
+        (ANY, (APPROVE, REFUSE), {}, 1, True),
+        (ANY, (APPROVE, REFUSE), {}, 0, False),
+        (all_of(3), (APPROVE, REFUSE), {"approve": 1}, 2, True),
+        (all_of(3), (APPROVE, REFUSE), {"approve": 1}, 1, False),
+        # One can still refuse, but that is no way for the case to go on.
+        (n_of(2, 3), (APPROVE, REFUSE), {"refuse": 1}, 1, False),
+        (n_of(2, 3), (APPROVE, PARTLY, REFUSE), {"approve": 1, "partly": 1}, 1, True),
+        (ANY, (REFUSE, LATER), {}, 1, True),
+    ],
+)
+def test_whether_those_who_are_left_can_bring_a_favourable_outcome(
+    seats: Seats, outcomes: tuple[Outcome, ...], tally: dict[str, int], able: int, reached: bool
+) -> None:
+    assert within_reach(rules(seats, outcomes), Progress(tally=tally), able) is reached

@@ -7,7 +7,7 @@ from placet.domain.lifecycle import TRANSITIONS, ResourceKind, ResourceState, St
 from placet.domain.membership import ContactsOf, Entry, NewMember, RoleOrder
 from placet.domain.people import Grant
 from placet.domain.policy import PolicyOrder
-from placet.store import membership, people, policies, resources
+from placet.store import departure, membership, people, policies, resources
 from placet.store import tables as t
 
 NIA = NewMember(person="nia", name="Nia", email="nia@x.example")
@@ -19,6 +19,14 @@ REST = StateOrder(kind=ResourceKind.PROJECT, id="fence", was=ResourceState.ACTIV
 
 def keep(name, values):
     return dict(values)
+
+
+def shut_out(scene, who):
+    def act(tx):
+        with departure.held(tx, who) as claims:
+            assert departure.deactivate(tx, "root", who, claims)
+
+    scene.do(act)
 
 
 def held(scene, who):
@@ -86,7 +94,8 @@ def test_an_entry_is_made_once_and_leaves_an_inactive_person_behind(scene):
 def test_whoever_enters_again_begins_without_the_rights_and_tokens_of_before(scene):
     scene.person("nia", "admin", "council@deals")
     scene.do(lambda tx: people.issue_token(tx, "nia", "nia", "old", "plc_old"))
-    scene.do(lambda tx: people.set_active(tx, "root", "nia", False, "case-0"))
+    scene.person("root", "admin")
+    shut_out(scene, "nia")
     again = NewMember(person="nia", name="Nia", email=scene.know("nia").email)
     assert scene.do(lambda tx: membership.enter(tx, "k", "case-1", again)).result is Entry.ENTERED
     assert scene.know("nia").active and held(scene, "nia") == set()

@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from api import chamber
-from api.office import Office
+from api.office import PARTNER, Office, negotiation, review
 from placet.domain.audit import REFUSED
+from placet.domain.people import Named
 from placet.store import people, sessions
 from placet.store import tables as t
 from web.desk import Desk, desk, key_in
@@ -122,6 +123,43 @@ async def test_voting_is_a_switch_for_each_scope_that_leaves_other_grants_alone(
     assert stale.status_code == 409 and await grants(office, "prue") == {("proposer", "deals"), ("voter", "labs")}
 
 
+async def test_somebody_is_deactivated_and_let_in_again(office: Office, root: Desk) -> None:
+    task = await office.task(review(to=(Named(person="ben"),), title="Read <b>it</b>"))
+    ben = await desk(office, "ben")
+    page = await root.get("/admin/people/ben")
+    assert "These open tasks hang on them" in page.text and f'href="/tasks/{task}"' in page.text
+    form = {"key": "k" * 32, "reason": "Has <b>left</b>."}
+    unsaid = await root.post("/admin/people/ben/deactivate", {**form, "reason": " "})
+    assert (unsaid.status_code, 'id="reason-wrong"' in unsaid.text) == (422, True)
+    assert (await ben.get("/")).status_code == 200
+    for _ in range(2):
+        done = await root.post("/admin/people/ben/deactivate", form)
+    page = await root.follow(done)
+    assert "Nobody gets in as this person any more." in page.text and "Has &lt;b&gt;left&lt;/b&gt;." in page.text
+    assert re.search(r'id="stranded">.*nobody left', page.text, re.S) and "Read &lt;b&gt;it" in page.text
+    assert 'action="/admin/people/ben/invite"' not in page.text and 'action="/admin/people/ben/tokens"' not in page.text
+    assert (await ben.get("/")).status_code == 303 and "Inactive" in (await root.get("/admin/people")).text
+    page = await root.follow(await root.post("/admin/people/ben/reactivate", {"key": "r" * 32}))
+    assert "They can sign in again" in page.text and 'id="shut-out"' not in page.text
+    assert (await ben.get("/")).status_code == 303 and (await (await desk(office, "ben")).get("/")).status_code == 200
+
+
+async def test_nobody_is_offered_to_deactivate_themselves(office: Office, root: Desk) -> None:
+    assert 'action="/admin/people/root/deactivate"' not in (await root.get("/admin/people/root")).text
+    page = await root.post("/admin/people/root/deactivate", {"key": "k" * 32, "reason": "Enough."})
+    assert page.status_code == 409 and "You cannot deactivate yourself" in page.text
+
+
+async def test_people_outside_have_a_page_of_their_own(office: Office, root: Desk) -> None:
+    await office.task(negotiation())
+    assert "Rosa of Acme" not in (await root.get("/admin/people")).text
+    assert "Rosa of Acme" in (await root.get("/admin/people?outside=true&q=rosa")).text
+    page = await root.get(f"/admin/people/{PARTNER.person}")
+    assert page.status_code == 200 and "outside the organisation" in page.text and "grants.0.role" not in page.text
+    done = await root.post(f"/admin/people/{PARTNER.person}/deactivate", {"key": "k" * 32, "reason": "Spam."})
+    assert "The links in their mails work again" in (await root.follow(done)).text
+
+
 async def test_an_invitation_is_a_link_to_hand_on_that_works(office: Office, root: Desk) -> None:
     page = await root.post("/admin/people/ben/invite", {"key": "k" * 32})
     link = re.search(r"http://placet(/invitation/[^<]+)</code>", page.text)
@@ -155,6 +193,7 @@ async def test_what_gives_power_asks_for_the_password_again(office: Office, root
     for path, form in (
         ("/admin/people/ben/invite", {}),
         ("/admin/people/ben/tokens", {"label": "x"}),
+        ("/admin/people/ben/deactivate", {"reason": "x"}),
         ("/admin/people/ben/grants", {**seen, "grants.0.role": "admin"}),
         ("/admin/money", {"amount": "5"}),
         ("/admin/people/new", {**NORA, "grants.0.role": "admin"}),

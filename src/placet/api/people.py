@@ -7,9 +7,11 @@ from fastapi.responses import JSONResponse
 
 from placet.api.callers import Caller, Doors, Key, answered
 from placet.api.errors import DOCUMENTED
+from placet.control.directory import PersonFile
 from placet.control.errors import Problem
-from placet.control.people import NewToken
+from placet.control.people import DeactivatedView, NewToken
 from placet.control.roster import GivenGrants, NewPerson
+from placet.control.sent import Because
 from placet.control.tokens import TokenLine
 from placet.control.views import ImportView, InvitedView, MeView, Page, PersonView, TokenView
 from placet.control.wallets import GivenWallet, WalletView
@@ -17,6 +19,7 @@ from placet.control.wallets import GivenWallet, WalletView
 router = APIRouter(prefix="/api/v1", tags=["people"], responses=DOCUMENTED)
 
 UNLABELLED = NewToken()
+NO_REASON = Because()
 CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}, "required": True}
 
 
@@ -40,6 +43,27 @@ async def import_people(control: Doors, caller: Caller, key: Key, request: Reque
     except UnicodeDecodeError as error:
         raise Problem("bad-import", "The file is not UTF-8; save it as UTF-8 and send it again.") from error
     return answered(await control.people.load(caller, text, key))
+
+
+@router.get("/people/{person_id}")
+async def show_person(control: Doors, caller: Caller, person_id: str) -> PersonFile:
+    """Somebody, with what they can sign in with, and the open tasks that too few people can answer without them."""
+    return await control.directory.get(caller, person_id)
+
+
+@router.post("/people/{person_id}/deactivate", response_model=DeactivatedView)
+async def deactivate_person(control: Doors, caller: Caller, key: Key, person_id: str, because: Because) -> JSONResponse:
+    """Let nobody in as this person any more: sessions, tokens, links and passkeys open nothing, claims are given back.
+    Grants stay for their return. Answers with the open tasks that too few people can answer without them."""
+    return answered(await control.people.deactivate(caller, person_id, because, key))
+
+
+@router.post("/people/{person_id}/reactivate", response_model=PersonView)
+async def reactivate_person(
+    control: Doors, caller: Caller, key: Key, person_id: str, because: Annotated[Because, Body()] = NO_REASON
+) -> JSONResponse:
+    """Let somebody in again, with the grants they had; sessions and tokens that ended stay ended."""
+    return answered(await control.people.reactivate(caller, person_id, because, key))
 
 
 @router.put("/people/{person_id}/grants", response_model=PersonView)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -44,6 +44,60 @@ def grant(door: Door, person_id: str, grants: tuple[str, ...]) -> None:
     """Set all the grants of a person, in place of the earlier ones."""
     found = door.call("PUT", f"/api/v1/people/{person_id}/grants", {"grants": _grants(grants)})
     door.show(found, f"{person_id}: {', '.join(grants) or 'no grants'}")
+
+
+@person.command("show")
+@click.argument("person_id")
+@click.pass_obj
+def show(door: Door, person_id: str) -> None:
+    """Show somebody: their grants, whether they can get in, and the open tasks that hang on them alone."""
+    found = door.call("GET", f"/api/v1/people/{person_id}")
+    who, out = found["person"], found["shut_out"]
+    lines = [f"{who['name']} ({who['id']}), {who['email']}"]
+    lines.append("Grants: " + (", ".join(f"{one['role']}@{one['scope']}" for one in who["grants"]) or "none"))
+    if out:
+        lines.append(f"Deactivated on {out['at']} by {out['by']}" + (f": {out['reason']}" if out["reason"] else ""))
+    door.show(found, "\n".join([*lines, *_stranded(found["stranded"])]))
+
+
+@person.command("deactivate")
+@click.argument("person_id")
+@click.option("--reason", required=True, help="Why; it is kept in the audit log.")
+@click.option("--key", help="Idempotency key.")
+@click.pass_obj
+def deactivate(door: Door, person_id: str, reason: str, key: str | None) -> None:
+    """Let nobody in as this person any more, and list the open tasks that too few can answer now.
+
+    Their sessions, tokens and invitations end for good, passkeys and signed links open nothing, and what they had
+    claimed is free again. Grants, password and passkeys are kept for `placet person reactivate`. Nobody deactivates
+    themselves, nor the last administrator. Somebody outside is deactivated alike, by the id `ext:ADDRESS`.
+
+    \b
+      placet person deactivate ben --reason "Has left the organisation."
+      placet task reassign TASK bea        what was put to ben alone
+    """
+    found = door.call("POST", f"/api/v1/people/{person_id}/deactivate", {"reason": reason}, key)
+    door.show(found, "\n".join([f"{person_id} is deactivated", *_stranded(found["stranded"])]))
+
+
+@person.command("reactivate")
+@click.argument("person_id")
+@click.option("--reason", default="", help="Why, if you like.")
+@click.option("--key", help="Idempotency key.")
+@click.pass_obj
+def reactivate(door: Door, person_id: str, reason: str, key: str | None) -> None:
+    """Let somebody in again, with the grants they had; tokens and sessions they get anew."""
+    found = door.call("POST", f"/api/v1/people/{person_id}/reactivate", {"reason": reason}, key)
+    door.show(found, f"{person_id} is active again")
+
+
+def _stranded(tasks: list[dict[str, Any]]) -> list[str]:
+    """The tasks as lines under a heading; none for none."""
+    if not tasks:
+        return []
+    rows = [{**task, "of": task["case"]["title"]} for task in tasks]
+    columns = [("id", "TASK"), ("title", "TITLE"), ("of", "CASE"), ("able", "STILL ABLE"), ("due_at", "DUE")]
+    return ["", "Too few people can answer these without them; put each to somebody else:", table(rows, columns, "")]
 
 
 @person.command("token")

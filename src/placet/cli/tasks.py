@@ -72,6 +72,17 @@ def release(door: Door, task_id: str) -> None:
     door.show(door.call("POST", f"/api/v1/tasks/{task_id}/release", {}), f"released: {task_id}")
 
 
+@task.command("reassign")
+@click.argument("task_id")
+@click.argument("to")
+@click.option("--comment", default="")
+@click.pass_obj
+def reassign(door: Door, task_id: str, to: str, comment: str) -> None:
+    """Put a task to the person TO, and to nobody else (coordinators of its scope and administrators)."""
+    body = {"to": to, "comment": comment}
+    door.show(door.call("POST", f"/api/v1/tasks/{task_id}/reassign", body), f"{task_id} is now with {to}")
+
+
 @task.command("delegate")
 @click.argument("task_id")
 @click.argument("to")

@@ -29,7 +29,7 @@ def listed(person: Person, page: Paging, tx: Tx, check: reading.Check) -> Page[I
     if page.cursor is not None:
         due, last = cursor.decode(page.cursor, (int, type(None)), str)
         after = (None if due is None else cursor.moment(due), last)
-    found = _asked(tx, person, after, page.limit + 1)
+    found = places(tx, person, after, page.limit + 1)
     shown = [task_id for task_id, _ in found[: page.limit]]
     facts = {task.row["id"]: task for task in reading.tasks(tx, _d.id.in_(shown))} if shown else {}
     cases = reading.cases(tx, {task.row["case_id"] for task in facts.values()})
@@ -42,8 +42,8 @@ def listed(person: Person, page: Paging, tx: Tx, check: reading.Check) -> Page[I
     return Page(items=lines, next_cursor=following)
 
 
-def _asked(tx: Tx, person: Person, after: Place | None, most: int) -> list[tuple[str, datetime | None]]:
-    """The next tasks and their deadlines."""
+def places(tx: Tx, person: Person, after: Place | None, most: int) -> list[tuple[str, datetime | None]]:
+    """The next tasks that this person may still answer, and their deadlines."""
     if after is not None and after[0] is None:
         return _sorted(tx, _undated(person, after[1], most), most)
     found = _sorted(tx, _dated(person, after, most), most)

@@ -95,6 +95,7 @@ CODES: dict[str, tuple[Kind, str]] = {
     "no-passkeys-here": (Kind.CONFLICT, "No passkeys at this address"),
     "person-exists": (Kind.CONFLICT, "Id taken"),
     "last-admin": (Kind.CONFLICT, "Last administrator"),
+    "own-account": (Kind.CONFLICT, "Your own account"),
     "invalid-request": (Kind.INVALID, "Some fields are wrong"),
     "invalid-data": (Kind.INVALID, "The form is not filled in correctly"),
     "unknown-outcome": (Kind.INVALID, "No such outcome"),

@@ -10,19 +10,22 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import Field
 
+from placet.control import stranded
 from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, not_found
 from placet.control.roster import GivenGrant, GivenGrants, NewPerson, read_roster
-from placet.control.sent import OneLine, Sent
+from placet.control.sent import Because, OneLine, Sent
+from placet.control.stranded import StrandedTask
 from placet.control.views import ImportView, MeView, PersonView, TokenView
 from placet.domain.access import RIGHTS, Action, permitted
 from placet.domain.forms import Fault
 from placet.domain.people import EVERYWHERE, Grant, Person
-from placet.store import people
+from placet.store import departure, people
 from placet.store import tables as t
 from placet.store.engine import Tx
 
 NOT_ADMIN = "Only administrators may do this."
+LAST_ADMIN = "Somebody must remain administrator; make another one first."
 UNKNOWN_TOKEN = "Send a valid token as “Authorization: Bearer …”."
 
 
@@ -30,6 +33,12 @@ class NewToken(Sent):
     """`label` says what the token is for."""
 
     label: OneLine = Field(default="api", max_length=100)
+
+
+class DeactivatedView(PersonView):
+    """Somebody who was shut out; `stranded` are the open tasks that too few people can answer without them."""
+
+    stranded: list[StrandedTask]
 
 
 class People:
@@ -109,21 +118,59 @@ class People:
                 if permitted(target, Action.MANAGE_PEOPLE, EVERYWHERE) and not people.remains_admin(
                     tx, person_id, grants
                 ):
-                    raise Problem("last-admin", "Somebody must remain administrator; make another one first.")
+                    raise Problem("last-admin", LAST_ADMIN)
                 people.set_grants(tx, present.id, person_id, grants)
             return Done(_shown(tx, person_id))
 
         return await self._door.act(person, "person.set-grants", act, once)
 
+    async def deactivate(self, person: Person, person_id: str, because: Because, once: Once | None = None) -> Done:
+        """Let nobody in as this person any more, also nobody outside by their links. What they held falls away; their
+        grants wait for their return. Twice changes nothing."""
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
+                return forbidden(tx, present, "person.deactivate", NOT_ADMIN, {"person": person_id})
+            with departure.held(tx, person_id) as claims:
+                target = people.find(tx, person_id)
+                if target is None:
+                    return not_found()
+                if person_id == present.id:
+                    raise Problem("own-account", "You cannot deactivate yourself; another administrator can.")
+                if not because.reason.strip():
+                    raise Problem("comment-required", "Say why: the reason is kept in the log.", field="reason")
+                if target.active and not departure.deactivate(tx, present.id, person_id, claims, None, because.reason):
+                    raise Problem("last-admin", LAST_ADMIN)
+            view = DeactivatedView(**_found(tx, person_id).model_dump(), stranded=stranded.without(tx, target))
+            return Done(view.model_dump(mode="json"))
+
+        return await self._door.act(person, "person.deactivate", act, once)
+
+    async def reactivate(self, person: Person, person_id: str, because: Because, once: Once | None = None) -> Done:
+        """Let somebody in again, with the grants they had. Twice changes nothing."""
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
+                return forbidden(tx, present, "person.reactivate", NOT_ADMIN, {"person": person_id})
+            people.hold(tx)
+            target = people.find(tx, person_id)
+            if target is None:
+                return not_found()
+            if not target.active:
+                people.set_active(tx, present.id, person_id, True, reason=because.reason)
+            return Done(_shown(tx, person_id))
+
+        return await self._door.act(person, "person.reactivate", act, once)
+
     async def issue_token(self, person: Person, person_id: str, given: NewToken, once: Once | None = None) -> Done:
-        """A new bearer token for somebody of the organisation. It is shown in this answer and kept nowhere."""
+        """A new bearer token for somebody active of the organisation. It is shown in this answer and kept nowhere."""
         secret: list[str] = []
 
         def act(tx: Tx, present: Person) -> Done | Problem:
             if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
                 return forbidden(tx, present, "person.issue-token", NOT_ADMIN, {"person": person_id})
             target = people.find(tx, person_id)
-            if target is None or target.external:
+            if target is None or target.external or not target.active:
                 return not_found()
             token = _derived(tx.house.secret, present.id, once) if once else None
             secret[:] = [people.issue_token(tx, present.id, person_id, given.label, token)]

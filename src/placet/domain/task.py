@@ -313,6 +313,12 @@ def decided(rules: TaskRules, progress: Progress) -> Outcome | None:
     return max(against or [rules.outcomes[-1]], key=lambda outcome: tally.get(outcome.name, 0))
 
 
+def within_reach(rules: TaskRules, progress: Progress, able: int) -> bool:
+    """Whether `able` people who have not answered yet are enough to bring a favourable outcome, if there is one."""
+    hopes = [progress.tally.get(one.name, 0) for one in rules.outcomes if one.favourable and not one.by_clock]
+    return able > 0 and (not hopes or max(hopes) + able >= rules.seats.needed)
+
+
 def due_at(rules: TaskRules, progress: Progress) -> datetime | None:
     """The deadline, moved by the time the case stood paused."""
     return rules.due_at + progress.shift if rules.due_at else None

@@ -31,7 +31,12 @@ _OF_TASK: sa.BindParameter[str] = sa.bindparam("of_task")
 _OF_PERSON: sa.BindParameter[str] = sa.bindparam("of_person")
 _EXISTS = sa.select(_d.id).where(_d.id == _OF_TASK)
 _BARRED = sa.select(_x.reason).where(_x.decision_id == _OF_TASK, _x.person_id == _OF_PERSON)
-_CLAIMS = sa.select(_cl.person_id).where(_cl.decision_id == _OF_TASK)
+# A claim that came in while its holder was being shut out bars nobody.
+_CLAIMS = (
+    sa.select(_cl.person_id)
+    .join_from(t.claim, t.person, t.person.c.id == _cl.person_id)
+    .where(_cl.decision_id == _OF_TASK, t.person.c.active)
+)
 _ANSWERED = sa.select(_a.person_id).where(_a.decision_id == _OF_TASK)
 _OWN_ACT = sa.select(t.act).where(_a.decision_id == _OF_TASK, _a.person_id == _OF_PERSON)
 _INSERT = t.act.insert()

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from placet.domain.membership import Contact, ContactsOf, Entered, Entry, NewMember, RoleChanged, RoleOrder
 from placet.domain.people import ADMIN, SYSTEM, Grant, Named, Role
-from placet.store import people
+from placet.store import departure, people
 from placet.store import tables as t
 from placet.store.engine import Tx
 
@@ -26,9 +26,8 @@ def enter(tx: Tx, key: str, case_id: str, member: NewMember) -> Entered:
     if known is None:
         people.add(tx, SYSTEM, member.person, member.name, member.email, ())
     elif not known.active:
-        # Rights and tokens of an earlier time do not come back with them.
+        # Rights of an earlier time do not come back with them; their tokens ended when they left.
         people.set_grants(tx, SYSTEM, member.person, ())
-        people.revoke_tokens(tx, SYSTEM, member.person)
         people.set_active(tx, SYSTEM, member.person, True, case_id)
     changed = known is None or not known.active
     _record(tx, key, member.person, "entry", changed)
@@ -43,11 +42,11 @@ def reaches_another(tx: Tx, member: NewMember) -> bool:
 
 
 def leave(tx: Tx, key: str, case_id: str, member: NewMember) -> None:
-    """Take an entry back: whoever came in by it is no longer active. An attempt still on its way is refused."""
-    people.hold(tx)
-    done = _change(tx, key)
-    if _undone(tx, key, done, member.person, "entry"):
-        people.set_active(tx, SYSTEM, member.person, False, case_id)
+    """Take an entry back: whoever came in by it is shut out again. An attempt still on its way is refused."""
+    with departure.held(tx, member.person) as claims:
+        done = _change(tx, key)
+        if _undone(tx, key, done, member.person, "entry"):
+            departure.deactivate(tx, SYSTEM, member.person, claims, case_id)
 
 
 def set_role(tx: Tx, key: str, case_id: str, order: RoleOrder) -> RoleChanged:

@@ -150,12 +150,20 @@ def revoke(tx: Tx, actor: str, person_id: str, taken: Grant, case_id: str) -> bo
     return True
 
 
-def set_active(tx: Tx, actor: str, person_id: str, active: bool, case_id: str) -> None:
-    """Let somebody in, or no longer; their grants count for electorates only while they are active."""
+def set_active(tx: Tx, actor: str, person_id: str, active: bool, case_id: str | None = None, reason: str = "") -> None:
+    """Let somebody in, or no longer (`departure.deactivate` does all that belongs to it); their grants count only while
+    they are active. `case_id` is the case that decided it."""
     held = tx.conn.execute(sa.select(_g.role).where(_g.person_id == person_id)).scalars().all()
-    tx.conn.execute(t.person.update().where(_p.id == person_id).values(active=active))
+    line = append(
+        tx,
+        REGISTRY,
+        actor,
+        "person.active-set",
+        {"person": person_id, "active": active, "case": case_id},
+        reason=reason,
+    )
+    tx.conn.execute(t.person.update().where(_p.id == person_id).values(active=active, active_line=line.seq))
     _changed(tx, held)
-    append(tx, REGISTRY, actor, "person.active-set", {"person": person_id, "active": active, "case": case_id})
 
 
 def hold(tx: Tx) -> None:
@@ -173,6 +181,12 @@ def remains_admin(tx: Tx, person_id: str, grants: Iterable[Grant]) -> bool:
         .where(_g.role == ADMIN, _g.scope == EVERYWHERE, _p.active, ~_p.external, _p.id != person_id)
     )
     return tx.conn.execute(others.limit(1)).first() is not None
+
+
+def is_last_admin(tx: Tx, person_id: str) -> bool:
+    """Whether this person is the only one who administers everything."""
+    person = find(tx, person_id)
+    return person is not None and person.holds(ADMIN, EVERYWHERE) and not remains_admin(tx, person_id, ())
 
 
 def issue_token(tx: Tx, actor: str, person_id: str, label: str, token: str | None = None) -> str:

@@ -148,12 +148,17 @@ def _of(name: str) -> str:
 def invite(tx: Tx, by: str, person_id: str, life: timedelta, number: str | None = None) -> str:
     """A new invitation in place of earlier ones; its id."""
     number = number or secrets.token_hex(12)
-    old = (_inv.person_id == person_id) & _inv.used_at.is_(None)
-    tx.conn.execute(t.invitation.update().where(old).values(expires_at=tx.now))
+    end_invitations(tx, person_id)
     row = {"id": number, "person_id": person_id, "by": by, "created_at": tx.now, "expires_at": tx.now + life}
     tx.conn.execute(t.invitation.insert().values(**row, used_at=None))
     append(tx, REGISTRY, by, "invitation.issued", {"person": person_id, "invitation": number})
     return number
+
+
+def end_invitations(tx: Tx, person_id: str) -> None:
+    """Let no link that was written to this person work any more."""
+    still = (_inv.person_id == person_id) & _inv.used_at.is_(None) & (_inv.expires_at > tx.now)
+    tx.conn.execute(t.invitation.update().where(still).values(expires_at=tx.now))
 
 
 def invitation(tx: Tx, number: str) -> Any | None:

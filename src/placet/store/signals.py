@@ -38,6 +38,12 @@ def issue(tx: Tx, person: Person, task_id: str, life: timedelta = timedelta(days
     return token
 
 
+def end_tokens(tx: Tx, person_id: str) -> None:
+    """Let no token of this person answer by a signal any more."""
+    theirs = (t.signal_token.c.person_id == person_id) & (t.signal_token.c.expires_at > tx.now)
+    tx.conn.execute(t.signal_token.update().where(theirs).values(expires_at=tx.now))
+
+
 def admit(tx: Tx, case_id: str, note: SignalNote) -> None:
     """Hand a signal to the same transaction as every other door; whatever is wrong with it is audited, never raised."""
     code, actor = _admitted(tx, case_id, note)

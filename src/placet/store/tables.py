@@ -48,6 +48,8 @@ person = sa.Table(
     sa.Column("email", sa.Text, nullable=False),
     sa.Column("external", sa.Boolean, nullable=False, default=False),
     sa.Column("active", sa.Boolean, nullable=False, default=True),
+    # The line of the registry that shut them out or let them in again, the last of several.
+    sa.Column("active_line", sa.Integer),
     sa.Column("created_at", Instant, nullable=False),
 )
 

@@ -13,6 +13,7 @@ from placet.control.directory import PeopleFilter, PersonFile
 from placet.control.errors import Problem, invalid
 from placet.control.people import NewToken
 from placet.control.roster import COLUMNS, GivenGrant, GivenGrants, NewPerson
+from placet.control.sent import Because
 from placet.domain.access import Action, permitted
 from placet.domain.forms import Fault
 from placet.domain.people import EVERYWHERE, Grant, Person
@@ -88,6 +89,18 @@ async def set_voter(request: Request, visitor: Visitor, person_id: str) -> Respo
     return await _granted(request, visitor, person_id, sent, changed)
 
 
+@routes.post("/admin/people/{person_id}/deactivate")
+async def deactivate(request: Request, visitor: Visitor, person_id: str) -> Response:
+    said = _("Nobody gets in as this person any more.")
+    return await _changed(request, visitor, person_id, control_of(request).people.deactivate, said)
+
+
+@routes.post("/admin/people/{person_id}/reactivate")
+async def reactivate(request: Request, visitor: Visitor, person_id: str) -> Response:
+    said = _("They can sign in again, and have the grants they had.")
+    return await _changed(request, visitor, person_id, control_of(request).people.reactivate, said)
+
+
 @routes.post("/admin/people/{person_id}/invite")
 async def invite(request: Request, visitor: Visitor, person_id: str) -> Response:
     """A link with which they choose a password; shown once, to hand on."""
@@ -150,6 +163,22 @@ async def load(request: Request, visitor: Visitor) -> Response:
     finally:
         await form.close()
     return _import(request, visitor.person, done=done.value, before=before)
+
+
+async def _changed(request: Request, visitor: Visitor, person_id: str, change: Any, said: str) -> Response:
+    """Shut somebody out or let them in again, for the reason in the form."""
+    sent = await sent_by(request)
+    await control_of(request).directory.get(visitor.person, person_id)
+    if asks := await confirmed(request, visitor, sent):
+        return asks
+    reason = sent.get("reason", "").replace("\r\n", "\n")
+    try:
+        await change(visitor.person, person_id, Because(reason=reason), once(request, _plain(sent)))
+    except ValidationError as error:
+        return await _person(request, visitor.person, person_id, problem=invalid(error), reason=reason)
+    except Problem as problem:
+        return await _person(request, visitor.person, person_id, problem=problem, reason=reason)
+    return see_other(f"/admin/people/{person_id}", said)
 
 
 async def _granted(
@@ -218,7 +247,9 @@ async def _person(
     problem: Problem | None = None,
     link: str = "",
     token: str = "",
+    reason: str | None = None,
 ) -> Response:
+    """The page; `reason` is what was typed into the form that shuts somebody out or lets them in."""
     control = control_of(request)
     file: PersonFile = await control.directory.get(person, person_id)
     known = await control.directory.known()
@@ -240,6 +271,8 @@ async def _person(
         errors=errors,
         link=link,
         token=token,
+        reason=reason,
+        names=await control.people.names([file.shut_out.by] if file.shut_out else ()),
     )
 
 

@@ -27,6 +27,7 @@ TOLD = {
     "task.answered": later("%(who)s answered “%(task)s”: %(outcome)s"),
     "task.claimed": later("%(who)s claimed “%(task)s”"),
     "task.released": later("%(who)s gave back “%(task)s”"),
+    "task.unclaimed": later("“%(task)s” is free again: whoever had claimed it was deactivated"),
     "task.delegated": later("%(who)s passed “%(task)s” on to %(to)s"),
     "task.reassigned": later("%(who)s put “%(task)s” to %(to)s"),
     "task.escalated": later("“%(task)s” was put to more people"),
