@@ -84,6 +84,25 @@ async def test_adding_and_removing_one_takes_confirmation(office: Office) -> Non
     assert number not in (await ben.get("/account")).text
 
 
+async def test_a_passkey_is_renamed_by_its_person_alone(office: Office) -> None:
+    device, ben = Device(), await desk(office, "ben")
+    await made(ben, device)
+    number = (await ben.get("/account")).text.split('action="/account/passkeys/')[1].split("/remove")[0]
+    rename = f"/account/passkeys/{number}/rename"
+    done = await ben.post(rename, {"name": " Old <i>tablet</i> "})
+    assert (done.status_code, done.headers["Location"]) == (303, "/account#passkeys")
+    page = await ben.follow(done)
+    assert "Old &lt;i&gt;tablet&lt;/i&gt;" in page.text and "Telephone" not in page.text
+    assert (await ben.post(rename, {"name": "Old <i>tablet</i>"})).status_code == 303
+    for name in ("", " ", "x" * 61, "two\nlines"):
+        assert (await ben.post(rename, {"name": name})).status_code == 422
+    assert (await (await desk(office, "bea")).post(rename, {"name": "Mine"})).status_code == 404
+    renamed = [line for line in await office.lines("@registry") if line[1] == "passkey.renamed"]
+    assert [(actor, detail["passkey"]) for actor, _, detail in renamed] == [("ben", number)]
+    form = {"passkey": device.show(await asked(ben, "sign-in"))}
+    assert (await Desk(office, None).post("/signin/passkey", form)).status_code == 303
+
+
 async def test_a_name_that_will_not_do_is_told_on_the_account(office: Office) -> None:
     ben = await desk(office, "ben")
     for name in ("", "x" * 61, "two\nlines"):

@@ -28,10 +28,15 @@ FRESH = "Before a passkey is added, confirm that it is you."
 HIDDEN = "Browsers make no passkeys for an address made of numbers; open Placet by its name, such as http://localhost."
 
 
-class NewPasskey(Sent):
-    """`name` says which device it is, `passkey` is what the browser answered, as JSON."""
+class PasskeyName(Sent):
+    """What a passkey is called, such as the device it is on."""
 
     name: OneLine = Field(min_length=1, max_length=60)
+
+
+class NewPasskey(PasskeyName):
+    """`passkey` is what the browser answered, as JSON."""
+
     passkey: str = Field(min_length=1, max_length=20_000)
 
 
@@ -132,6 +137,14 @@ class Passkeys:
         """One's own passkeys, oldest first."""
         rows = await self._door.read(lambda tx: passkeys.of_person(tx, person.id))
         return [PasskeyView(id=row.id, name=row.name, created_at=row.created_at, used_at=row.used_at) for row in rows]
+
+    async def rename(self, person: Person, passkey_id: str, given: PasskeyName) -> None:
+        """Call a passkey otherwise; somebody else's looks like none."""
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            return Done({}) if passkeys.rename(tx, present.id, passkey_id, given.name) else not_found()
+
+        await self._door.act(person, "passkey.rename", act)
 
     async def remove(self, person: Person, passkey_id: str) -> None:
         """Forget a passkey; somebody else's looks like none."""

@@ -66,6 +66,18 @@ def confirmed(tx: Tx, person_id: str, session_id: str, passkey_id: str) -> None:
     append(tx, REGISTRY, person_id, "passkey.confirmed", {"session": session_id, "passkey": passkey_id})
 
 
+def rename(tx: Tx, person_id: str, passkey_id: str, name: str) -> bool:
+    """Call the passkey otherwise; whether this person has it."""
+    mine = (_p.person_id == person_id) & (_p.id == passkey_id)
+    before = tx.conn.execute(sa.select(_p.name).where(mine).with_for_update()).scalar_one_or_none()
+    if before is None:
+        return False
+    if before != name:
+        tx.conn.execute(t.passkey.update().where(mine).values(name=name))
+        append(tx, REGISTRY, person_id, "passkey.renamed", {"person": person_id, "passkey": passkey_id}, name=name)
+    return True
+
+
 def remove(tx: Tx, person_id: str, passkey_id: str) -> bool:
     """Forget the passkey; whether this person had it."""
     mine = (_p.person_id == person_id) & (_p.id == passkey_id)

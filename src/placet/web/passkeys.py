@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from placet.control.ceremonies import Purpose
 from placet.control.errors import Problem, invalid
-from placet.control.passkeys import NewPasskey
+from placet.control.passkeys import NewPasskey, PasskeyName
 from placet.web.account import shown
 from placet.web.pages import STATUS, control_of, local, page, router, see_other, sent_by
 from placet.web.session import Guest, Visitor, confirmed, device_of, keep, site
@@ -65,6 +65,17 @@ async def register(request: Request, visitor: Visitor) -> Response:
     except Problem as problem:
         return await shown(request, visitor, {"passkeys": problem})
     return see_other("/account#passkeys", _("The passkey is yours; from now on you can sign in with it."))
+
+
+@routes.post("/account/passkeys/{passkey_id}/rename")
+async def rename(request: Request, visitor: Visitor, passkey_id: str) -> Response:
+    sent = await sent_by(request)
+    try:
+        given = PasskeyName(name=sent.get("name", "").strip())
+    except ValidationError as error:
+        return await shown(request, visitor, {"passkeys": invalid(error)})
+    await control_of(request).passkeys.rename(visitor.person, passkey_id, given)
+    return see_other("/account#passkeys", _("The passkey is called so from now on."))
 
 
 @routes.post("/account/passkeys/{passkey_id}/remove")
