@@ -203,4 +203,5 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
+    plain = isinstance(value, str | int) and not isinstance(value, bool)
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)
