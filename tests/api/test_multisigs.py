@@ -54,6 +54,20 @@ async def test_a_member_sees_what_is_asked_signs_it_and_the_threshold_decides(co
     assert verify(lines).problems == ()
 
 
+async def test_too_little_money_is_told_while_the_council_decides(council: Office) -> None:
+    multisig = await put(council, balance="4999999999999999999")
+    shown = await council.get("tara", f"{PATH}/{multisig}")
+    assert "held 4999999999999999999, less than the 5000000000000000000" in shown["warning"]
+    mails = (await council.get("root", "/api/v1/messages?all=true"))["items"]
+    assert [shown["warning"] in one["text"] for one in mails if "/multisigs/" in one["text"]] == [True] * 3
+    for who in ("tara", "theo"):
+        assert (await act(council, who, multisig)).status_code == 200
+    closed = await council.get("tara", f"{PATH}/{multisig}")
+    assert (closed["warning"], closed["balance"]) == ("", "4999999999999999999")
+    enough = await council.get("tara", f"{PATH}/{await put(council, balance=INTENT.amount)}")
+    assert enough["warning"] == ""
+
+
 async def test_nobody_is_shown_signatures_that_a_safe_would_take(council: Office) -> None:
     """Rita, who asked and perhaps gets the money, could present them herself, and ask to be paid once more."""
     await wallet(council, "tara", "theo")

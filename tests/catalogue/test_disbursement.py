@@ -143,6 +143,8 @@ async def test_a_payment_that_is_not_covered_asks_for_attention_and_is_made_once
         to, never = somebody(), somebody()
         case_id, given_up = await at.start(to, "5000"), await at.start(never, "5000")
         for one in (case_id, given_up):
+            asked = await at.rules(one)
+            assert (asked.balance, asked.intent_hash) == ("0", asked.intent.hash)
             await at.sign(one, "kofi", "koji")
             task = await at.world.task(one, "attention-treasury-pay")
             query = sa.select(t.decision.c.rules).where(t.decision.c.id == task)

@@ -35,9 +35,8 @@ def key_of(name: str) -> LocalAccount:
 
 def opened(tx: Tx) -> None:
     cases.create(tx, CASE, "test", "deals", "A deal", "rita", {"request": {}}, "rita", {})
-    spec = MultisigSpec(
-        name="pay", title="Pay the baker", intent=INTENT, council=Role(name="treasurer"), threshold=2, wallets=True
-    )
+    who = {"council": Role(name="treasurer"), "threshold": 2, "wallets": True}
+    spec = MultisigSpec(name="pay", title="Pay the baker", intent=INTENT, balance="499", **who)
     course.report(tx, Report(case_id=CASE, run_id="run-1", seen=0, state="waiting", ask=Ask(spec=spec, ordinal=1)))
 
 
@@ -83,17 +82,17 @@ def test_a_payment_is_listed_shown_and_approved_with_a_key_that_stays_here(desk:
     assert "Pay the baker  A deal  0 of 2" in desk.run("tara", "multisig", "list").output
     shown = desk.run("tara", "multisig", "show", PAY).output
     assert "500 of the chain's own currency (smallest unit)\nfrom 0xaaaa" in shown
-    assert f"Intent {INTENT.hash}" in shown
+    assert f"Intent {INTENT.hash}" in shown and "held 499, less than the 500 of this payment" in shown
     assert "You cannot approve now: You had no registered wallet" in desk.run("tina", "multisig", "show", PAY).output
     first = desk.run("tara", "multisig", "approve", PAY, "--key-file", desk.keystore("tara"))
     assert first.exit_code == 0, first.output
-    assert "counted, receipt" in first.output
+    assert "counted, receipt" in first.output and "held 499, less than the 500" in first.stderr
     assert desk.run("tara", "multisig", "list").output == "No payment waits for your approval.\n"
     assert desk.run("tara", "multisig", "withdraw", PAY).exit_code == 0
     assert desk.run("tara", "multisig", "approve", PAY, "--key-file", desk.keystore("tara")).exit_code == 0
     signature = key_of("theo").sign_typed_data(full_message=signable(INTENT)).signature.to_0x_hex()
     last = desk.run("theo", "--json", "multisig", "approve", PAY, "--signature", signature)
-    assert json.loads(last.output)["verdict"]["outcome"] == "approved"
+    assert json.loads(last.stdout)["verdict"]["outcome"] == "approved"
 
 
 def test_what_does_not_count_is_told_in_the_words_of_the_api(desk: Desk) -> None:

@@ -31,9 +31,11 @@ from placet.domain.multisig import (
     on_silence,
     reach,
     refusal,
+    shortfall,
     signer_refusal,
     turn,
 )
+from placet.domain.payment import Prepared
 from placet.domain.people import Role
 from placet.domain.signature import ORDER, BadSignature, normal
 from placet.domain.span import Span
@@ -260,6 +262,18 @@ def test_the_clock_reminds_once_and_expires_at_the_deadline_moved_by_pauses() ->
     assert verdict.comment == "1 of 2 approvals came in time."
     assert rules(within=Span("1d"), remind=Span("1d")).remind_at is None
     assert deadline(rules(), heard()) is None
+
+
+@pytest.mark.parametrize(("balance", "told"), [(None, False), ("5", False), ("4", True), ("0", True)])
+def test_a_council_is_told_that_there_was_too_little_money(balance: str | None, told: bool) -> None:
+    said = shortfall(rules(balance=balance))
+    assert bool(said) is told and (not told or f"held {balance}, less than the 5 of this payment" in said)
+
+
+def test_what_the_account_held_is_no_part_of_what_is_signed() -> None:
+    prepared = Prepared(**INTENT.model_dump(), balance="4")
+    assert (prepared.intent, prepared.hash) == (INTENT, INTENT.hash)
+    assert "balance" not in spec(intent=prepared).model_dump()["intent"]
 
 
 def test_the_sentence_says_whom_it_waits_for_and_what_silence_does() -> None:

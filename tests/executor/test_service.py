@@ -52,7 +52,8 @@ async def test_the_worker_pays_over_the_socket_and_waits_for_the_receipt(paying:
         wanted = TransferRequest(to=somebody(), token=paying.token, amount="42", case="case-a")
         intent = await client.prepare(wanted)
         assert (intent.account, intent.token, intent.case_id) == (paying.account, paying.token, "case-a")
-        _, decision = paying.approved(intent)
+        assert intent.balance == str(await paying.office.payments.chain.balance(paying.account, paying.token))
+        _, decision = paying.approved(intent.intent)
         key = "case-a/treasury.pay/1"
         paid = (await client.pay(key, decision, "case-a")).payment
         assert paid.nonce == 0 and paid.tx_hash is not None
@@ -65,7 +66,7 @@ async def test_the_worker_pays_over_the_socket_and_waits_for_the_receipt(paying:
         with pytest.raises(TreasuryRefused) as refused:
             await client.progress("no such key")
         assert refused.value.code == "unknown-payment"
-        assert paying.judged([intent], paying.token) == (1, 0, 0)
+        assert paying.judged([intent.intent], paying.token) == (1, 0, 0)
 
 
 async def test_bad_transfers_are_told_apart_before_anybody_is_asked(paying: Desk, tmp_path: Path) -> None:

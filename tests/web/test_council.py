@@ -39,6 +39,16 @@ async def test_the_page_says_exactly_what_would_be_paid(office: Office) -> None:
     assert text.count("Nothing yet") == 3
 
 
+async def test_a_council_sees_that_there_was_too_little_money(office: Office) -> None:
+    await council.sit(office)
+    tara = await desk(office, "tara")
+    page = await tara.get(f"/multisigs/{await council.put(office, balance='1500000000000000000')}")
+    assert "the treasury held 1.5 of the chain&#39;s own currency: less than this payment" in page.text
+    for enough in (None, council.INTENT.amount):
+        page = await tara.get(f"/multisigs/{await council.put(office, balance=enough)}")
+        assert "less than this payment" not in page.text
+
+
 @pytest.mark.parametrize(
     ("known", "told"),
     [(True, "12.5 BEAN"), (False, "12,500,000 of an unknown token")],

@@ -63,7 +63,8 @@ def show(door: Door, multisig_id: str) -> None:
     """Show one: the payment, who has approved, and whether you can."""
     found = door.call("GET", f"/api/v1/multisigs/{multisig_id}")
     members = table(found["members"], [("person", "MEMBER"), ("wallet", "WALLET"), ("act", "ACT")], "Nobody.")
-    lines = [found["title"], payment(found["intent"]), f"Intent {found['intent_hash']}", "", members, ""]
+    lines = [found["title"], payment(found["intent"]), f"Intent {found['intent_hash']}"]
+    lines += [*filter(None, [found["warning"]]), "", members, ""]
     lines.append(found["waiting_for"])
     if found["why_not"]:
         lines.append(f"You cannot approve now: {found['why_not']['detail']}")
@@ -94,6 +95,8 @@ def approve(
     intent = Intent.model_validate(asked["intent"])
     # Computed here: what is signed must be what is shown, whatever the server says.
     wanted = intent_hash or intent.hash
+    if asked["warning"]:
+        click.echo(asked["warning"], err=True)
     if key_file is not None:
         from placet.connectors.chain.signatures import signable
 

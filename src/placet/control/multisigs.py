@@ -84,10 +84,14 @@ class MultisigLine(View):
 
 
 class MultisigView(MultisigLine):
-    """Everything about a multisig. `typed_data` is what a wallet signs to approve (EIP-712)."""
+    """Everything about a multisig. `typed_data` is what a wallet signs to approve (EIP-712). `balance` is what the
+    account held when the payment was prepared; `warning` says, while it is decided, that this was too little.
+    """
 
     name: str
     instructions: str
+    balance: str | None
+    warning: str
     state: str
     closed_at: datetime | None
     typed_data: dict[str, Any] | None
@@ -319,6 +323,8 @@ def _view(council: LockedMultisig, person: Person) -> MultisigView:
         **line.model_dump(),
         name=row["name"],
         instructions=rules.instructions,
+        balance=rules.balance,
+        warning=rule.shortfall(rules) if council.is_open else "",
         state=row["state"],
         closed_at=row["closed_at"],
         typed_data=_typed(rules),

@@ -47,6 +47,7 @@ class MultisigSpec(Durable):
 
     `council` is the role whose holders are the members, without those `excluded` (person id to reason). With
     `ordered`, they sign one after the other, by person id. With `wallets`, an approval counts only with a signature.
+    `balance` is what the account held when the intent was prepared, in the same unit; None where nobody has looked.
     """
 
     name: str
@@ -60,6 +61,7 @@ class MultisigSpec(Durable):
     excluded: Mapping[str, str] = {}
     within: Span | None = None
     remind: Span | None = None
+    balance: str | None = None
 
 
 class MultisigRules(Durable):
@@ -80,6 +82,7 @@ class MultisigRules(Durable):
     opened_at: datetime
     remind_at: datetime | None = None
     due_at: datetime | None = None
+    balance: str | None = None
 
     def member(self, person: str) -> Member | None:
         return next((member for member in self.members if member.person == person), None)
@@ -137,7 +140,18 @@ def freeze(
         # A reminder at or after the deadline could never go out.
         remind_at=remind_at if due_at is None or remind_at is None or remind_at < due_at else None,
         due_at=due_at,
+        balance=spec.balance,
     )
+
+
+def shortfall(rules: MultisigRules) -> str:
+    """What the council should know of the money: that there was too little when this was prepared; else nothing."""
+    if rules.balance is None or int(rules.balance) >= rules.intent.units:
+        return ""
+    had = (
+        f"When this was prepared, the account held {rules.balance}, less than the {rules.intent.amount} of this payment"
+    )
+    return f"{had} (smallest unit). If it is approved, it is paid only once there is enough."
 
 
 def turn(rules: MultisigRules, heard: Heard, able: Collection[str] | None = None) -> str | None:

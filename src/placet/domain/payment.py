@@ -57,11 +57,20 @@ class ReceiptFacts(Durable):
     status: str
 
 
-class Prepared(Durable):
-    """The exact intent that a council is to approve; `warning` when the treasury could not pay it today."""
+class Prepared(Intent):
+    """The exact intent that a council is to approve, with what the account held when it was prepared: `balance`, as
+    decimal text in the smallest unit of what is paid; None where nobody has looked."""
 
-    intent: Intent
-    warning: str = ""
+    balance: str | None = Field(default=None, pattern=r"^[0-9]{1,78}$")
+
+    @property
+    def intent(self) -> Intent:
+        """What is approved and paid, without the circumstances."""
+        return Intent.model_validate(self.model_dump(exclude={"balance"}))
+
+    @property
+    def hash(self) -> str:
+        return self.intent.hash
 
 
 class Progress(Durable):

@@ -240,11 +240,13 @@ class Case(Course):
         remind: Span | None = None,
         excluded: Mapping[str, str] | None = None,
         instructions: str = "",
+        balance: str | None = None,
     ) -> Verdict:
         """Have `threshold` members of the council approve this one intent; anything else raises `Refused`.
 
         The council is frozen when this opens, without the requester, whoever holds the wallet that is paid, and those
-        `excluded`. The verdict's `data` is what an executor checks again before it pays.
+        `excluded`. The verdict's `data` is what an executor checks again before it pays. `balance` is what the account
+        held when the intent was prepared; the council is warned if that was too little.
         """
         spec = MultisigSpec(
             name=slug(title),
@@ -258,6 +260,7 @@ class Case(Course):
             excluded={self.requester: "you asked for it", **(excluded or {})},
             within=within,
             remind=remind,
+            balance=balance,
         )
         verdict = await self.decided(spec)
         if not verdict.favourable:

@@ -7,7 +7,6 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from placet.connectors.chain.transfers import check_transfer
-from placet.domain.intent import Intent
 from placet.domain.model import Strict
 from placet.domain.payment import Prepared, Progress, TransferRequest
 from placet.executor.admission import next_safe_nonce
@@ -60,13 +59,13 @@ async def payment(key: str, office: At) -> Progress | JSONResponse:
 
 @router.post("/prepare", response_model=Prepared)
 async def prepare(wanted: Transfer, office: At) -> Prepared | JSONResponse:
-    """The intent of a transfer from this treasury; nothing is kept or promised."""
+    """The intent of a transfer from this treasury, and what it holds now; nothing is kept or promised."""
     request = TransferRequest.model_validate(wanted.model_dump())
     if (bad := check_transfer(request, office.own.tokens)) is not None:
         return problem(422, bad.code, bad.text, bad.field)
     chain, own = office.payments.chain, office.own
     safe_nonce = await next_safe_nonce(chain, office.payments.journal, own.account) if own.safe else None
-    intent = Intent(
+    return Prepared(
         chain_id=own.chain_id,
         account=own.account,
         to=request.to,
@@ -75,12 +74,8 @@ async def prepare(wanted: Transfer, office: At) -> Prepared | JSONResponse:
         data=request.data,
         case_id=request.case,
         safe_nonce=safe_nonce,
+        balance=str(await chain.balance(own.account, request.token)),
     )
-    have = await chain.balance(own.account, intent.token)
-    short = (
-        f"The treasury has {have} now, less than the {intent.amount} of this payment." if have < intent.units else ""
-    )
-    return Prepared(intent=intent, warning=short)
 
 
 @router.get("/status")

@@ -50,6 +50,7 @@ def _request(council: "LockedMultisig") -> str:
         f"{rules.title}: {council.case['title']}",
         rules.instructions,
         f"{what} from {intent.account} to {intent.to} on chain {intent.chain_id}.\nIntent: {rules.intent_hash}",
+        rule.shortfall(rules),
         f"Approve or refuse here: {_page(council)}",
     ]
     if (at := rule.deadline(rules, council.heard)) is not None:

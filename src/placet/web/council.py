@@ -130,6 +130,7 @@ async def _page(
         STATUS[problem.kind] if problem else 200,
         view=view,
         pay=money.price(view.intent.units, view.intent.token, control.currencies),
+        held=money.price(int(view.balance or 0), view.intent.token, control.currencies) if view.warning else None,
         names=names,
         receipt=receipt,
         withdrawn={line.actor for line in lines if line.action == "multisig.approval-withdrawn"},

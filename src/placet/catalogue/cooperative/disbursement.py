@@ -26,10 +26,12 @@ class TreasuryDisbursement(Case):
         transfer = TransferRequest(
             to=wanted.to, token=wanted.token, amount=wanted.amount, data=wanted.data, case=self.id
         )
-        intent = await self.step(TreasuryActivities.prepare, transfer)
+        prepared = await self.step(TreasuryActivities.prepare, transfer)
+        intent = prepared.intent
         approved = await self.multisig(
             "Council approval",
             intent=intent,
+            balance=prepared.balance,
             council=COUNCIL_MEMBERS,
             threshold=wanted.threshold or policy.threshold,
             ordered=policy.ordered,

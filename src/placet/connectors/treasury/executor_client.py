@@ -8,7 +8,6 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from placet.connectors.treasury.port import TreasuryRefused, TreasuryUnavailable
-from placet.domain.intent import Intent
 from placet.domain.payment import Prepared, Progress, TransferRequest
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -23,8 +22,8 @@ class ExecutorClient:
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    async def prepare(self, wanted: TransferRequest) -> Intent:
-        return (await self._call(Prepared, "POST", "/prepare", wanted.model_dump(mode="json"))).intent
+    async def prepare(self, wanted: TransferRequest) -> Prepared:
+        return await self._call(Prepared, "POST", "/prepare", wanted.model_dump(mode="json"))
 
     async def pay(self, key: str, decision: str, case: str) -> Progress:
         return await self._call(Progress, "POST", "/payments", {"key": key, "decision": decision, "case": case})

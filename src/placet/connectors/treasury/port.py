@@ -2,7 +2,8 @@
 
 The order of a workflow that moves money:
 
-1. `treasury.prepare`: the exact intent, to be shown to and hashed for the council. Nothing is promised yet.
+1. `treasury.prepare`: the exact intent, to be shown to and hashed for the council, and what the account holds now.
+   Nothing is promised yet.
 2. The multisig over that intent. A changed intent needs another multisig.
 3. `treasury.pay`, as a step with `final=True`: the point of no return. Its argument is the id of the decision; the
    executor reads the decision itself, and pays it once, however often and under whatever circumstances it is asked.
@@ -17,8 +18,7 @@ from typing import Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from placet.domain.intent import Intent
-from placet.domain.payment import Paid, PaymentState, Progress, ReceiptFacts, TransferRequest
+from placet.domain.payment import Paid, PaymentState, Prepared, Progress, ReceiptFacts, TransferRequest
 from placet.domain.step import Step
 
 LOOK_SECONDS = 1.0
@@ -39,7 +39,7 @@ class TreasuryUnavailable(Exception):
 class Treasury(Protocol):
     """The executor, as the worker knows it. Raises TreasuryRefused or TreasuryUnavailable."""
 
-    async def prepare(self, wanted: TransferRequest) -> Intent: ...
+    async def prepare(self, wanted: TransferRequest) -> Prepared: ...
 
     async def pay(self, key: str, decision: str, case: str) -> Progress:
         """Pay what the decision approved; the same key again tells how far it is."""
@@ -51,7 +51,7 @@ class Treasury(Protocol):
 class NoTreasury:
     """Where no chain is set up."""
 
-    async def prepare(self, wanted: TransferRequest) -> Intent:
+    async def prepare(self, wanted: TransferRequest) -> Prepared:
         raise _nowhere()
 
     async def pay(self, key: str, decision: str, case: str) -> Progress:
@@ -68,7 +68,7 @@ class TreasuryActivities:
         self._treasury = treasury
 
     @activity.defn(name="treasury.prepare")
-    async def prepare(self, step: Step, wanted: TransferRequest) -> Intent:
+    async def prepare(self, step: Step, wanted: TransferRequest) -> Prepared:
         """Without effect, so there is nothing to undo."""
         try:
             return await self._treasury.prepare(wanted)
