@@ -6,18 +6,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from placet.control import cursor
 from placet.control.door import Door
 from placet.control.errors import found
 from placet.control.proposals import ProposalView, shown
 from placet.control.reading import Check, seen_case
 from placet.control.sent import Paging
 from placet.control.views import Page, View, WhyNot
-from placet.control.voting import READ_PENDING, no_voter, overdue, scopes_of
+from placet.control.voting import listed, overdue, overseen
 from placet.domain import voting
 from placet.domain.access import Action, permitted
 from placet.domain.ballot import BallotRules, Choice
-from placet.domain.people import EVERYWHERE, Person
+from placet.domain.people import Person
 from placet.domain.voting import VoterStanding
 from placet.store import ballots, proposals, roll, works
 from placet.store import tables as t
@@ -77,7 +76,7 @@ class Polls:
 
     async def open(self, person: Person) -> list[PollLine]:
         """What is voted on, or waits for funds, where this person votes or oversees; what ends next comes first."""
-        where = await self._where(person, _p.status == proposals.PENDING)
+        where = await overseen(self._door, person) & (_p.status == proposals.PENDING)
         mine = sa.select(_a.decision_id).where(_a.person_id == person.id)
         query = (
             sa.select(t.proposal)
@@ -97,7 +96,7 @@ class Polls:
 
     async def ended(self, person: Person, page: Paging) -> Page[PollLine]:
         """How the votes ended where this person votes or oversees, newest proposals first."""
-        where = await self._where(person, _p.status != proposals.PENDING)
+        where = await overseen(self._door, person) & (_p.status != proposals.PENDING)
         return await self._listed(person, page, where)
 
     async def mine(self, person: Person, page: Paging) -> Page[PollLine]:
@@ -117,29 +116,8 @@ class Polls:
 
         return found(await self._door.read_settled(look))
 
-    async def _where(self, person: Person, which: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-        scopes = scopes_of(person)
-        if not scopes:
-            await self._door.act(person, READ_PENDING, no_voter)
-        return which if EVERYWHERE in scopes else which & _p.scope.in_(sorted(scopes))
-
     async def _listed(self, person: Person, page: Paging, where: sa.ColumnElement[bool]) -> Page[PollLine]:
-        query = sa.select(t.proposal).where(where).order_by(_p.created_at.desc(), _p.id.desc())
-        if page.cursor is not None:
-            at, last = cursor.decode(page.cursor, int, str)
-            place = sa.tuple_(sa.literal(cursor.moment(at), _p.created_at.type), sa.literal(last))
-            query = query.where(sa.tuple_(_p.created_at, _p.id) < place)
-
-        def look(tx: Tx, check: Check) -> Page[PollLine]:
-            if late := overdue(tx, where):
-                check(tx, late)
-            rows = tx.conn.execute(query.limit(page.limit + 1)).mappings().all()
-            these = rows[: page.limit]
-            more = len(rows) > page.limit
-            following = cursor.encode(cursor.micros(these[-1]["created_at"]), these[-1]["id"]) if more else None
-            return Page(items=_lines(tx, person, these), next_cursor=following)
-
-        return await self._door.read_settled(look)
+        return await listed(self._door, page, where, lambda tx, rows: _lines(tx, person, rows))
 
 
 def _lines(tx: Tx, person: Person, rows: Sequence[Mapping[Any, Any]]) -> list[PollLine]:

@@ -1,7 +1,7 @@
 """Proposals and their deletion: making them, seeing them, and approving one past the voters. Votes are in `votes`."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from pydantic import Field, ValidationInfo, field_validator
@@ -31,6 +31,9 @@ READ_PENDING = "proposal.read-pending"
 MOST_OVERDUE = 1000
 
 _p, _c, _d = t.proposal.c, t.case.c, t.decision.c
+
+Line = TypeVar("Line")
+Tell = Callable[[Tx, Sequence[Mapping[Any, Any]]], list[Line]]
 
 
 class GivenStep(ProposedStep, Sent):
@@ -122,12 +125,7 @@ class Voting:
 
     async def pending(self, person: Person, which: PendingFilter | PendingDeletions) -> Page[ProposalView]:
         """What is voted on, or waits for funds, where this person votes or oversees; newest first."""
-        scopes = scopes_of(person)
-        if not scopes:
-            await self._door.act(person, READ_PENDING, no_voter)
-        where = (_p.status == proposals.PENDING) & (_p.kind == which.kind)
-        if EVERYWHERE not in scopes:
-            where &= _p.scope.in_(sorted(scopes))
+        where = await overseen(self._door, person) & (_p.status == proposals.PENDING) & (_p.kind == which.kind)
         if which.scope is not None:
             where &= _p.scope == which.scope
         return await self._listed(person, which, where)
@@ -159,22 +157,7 @@ class Voting:
         return await self._door.act(person, FORCE, act, once)
 
     async def _listed(self, person: Person, page: Paging, where: sa.ColumnElement[bool]) -> Page[ProposalView]:
-        query = sa.select(t.proposal).where(where).order_by(_p.created_at.desc(), _p.id.desc())
-        if page.cursor is not None:
-            at, last = cursor.decode(page.cursor, int, str)
-            place = sa.tuple_(sa.literal(cursor.moment(at), _p.created_at.type), sa.literal(last))
-            query = query.where(sa.tuple_(_p.created_at, _p.id) < place)
-
-        def look(tx: Tx, check: Check) -> Page[ProposalView]:
-            if late := overdue(tx, where):
-                check(tx, late)
-            rows = tx.conn.execute(query.limit(page.limit + 1)).mappings().all()
-            these = rows[: page.limit]
-            more = len(rows) > page.limit
-            following = cursor.encode(cursor.micros(these[-1]["created_at"]), these[-1]["id"]) if more else None
-            return Page(items=shown(tx, person.id, these), next_cursor=following)
-
-        return await self._door.read_settled(look)
+        return await listed(self._door, page, where, lambda tx, rows: shown(tx, person.id, rows))
 
 
 def _answer(tx: Tx, person: Person, case_id: str) -> dict[str, Any]:
@@ -203,6 +186,34 @@ def scopes_of(person: Person) -> set[str]:
     return {EVERYWHERE} if any(person.holds_any(role) for role in SEES_ALL) else mine
 
 
+async def overseen(door: Door, person: Person) -> sa.ColumnElement[bool]:
+    """The condition for the proposals that this person votes on or oversees. Whoever does so nowhere is refused."""
+    scopes = scopes_of(person)
+    if not scopes:
+        await door.act(person, READ_PENDING, _no_voter)
+    return sa.true() if EVERYWHERE in scopes else _p.scope.in_(sorted(scopes))
+
+
+async def listed(door: Door, page: Paging, where: sa.ColumnElement[bool], tell: Tell[Line]) -> Page[Line]:
+    """One page of these proposals, newest first; `tell` makes lines of their rows."""
+    query = sa.select(t.proposal).where(where).order_by(_p.created_at.desc(), _p.id.desc())
+    if page.cursor is not None:
+        at, last = cursor.decode(page.cursor, int, str)
+        place = sa.tuple_(sa.literal(cursor.moment(at), _p.created_at.type), sa.literal(last))
+        query = query.where(sa.tuple_(_p.created_at, _p.id) < place)
+
+    def look(tx: Tx, check: Check) -> Page[Line]:
+        if late := overdue(tx, where):
+            check(tx, late)
+        rows = tx.conn.execute(query.limit(page.limit + 1)).mappings().all()
+        these = rows[: page.limit]
+        more = len(rows) > page.limit
+        following = cursor.encode(cursor.micros(these[-1]["created_at"]), these[-1]["id"]) if more else None
+        return Page(items=tell(tx, these), next_cursor=following)
+
+    return await door.read_settled(look)
+
+
 def overdue(tx: Tx, where: sa.ColumnElement[bool]) -> list[str]:
     """The cases of these proposals for which a moment has passed that nobody has applied yet."""
     query = (
@@ -216,6 +227,6 @@ def overdue(tx: Tx, where: sa.ColumnElement[bool]) -> list[str]:
     return list(tx.conn.execute(query).scalars())
 
 
-def no_voter(tx: Tx, person: Person) -> Done | Problem:
+def _no_voter(tx: Tx, person: Person) -> Done | Problem:
     detail = "Only voters and those who oversee their scope see what is voted on; ask an administrator for the role."
     return forbidden(tx, person, READ_PENDING, detail)
