@@ -37,7 +37,13 @@ async def propose(office: Office, action: dict[str, Any] | None = None, **more: 
     answer = await try_propose(office, action or GRANT, **more)
     assert answer.status_code == 201, answer.text
     case_id = str(answer.json()["id"])
-    spec = TaskSpec(
+    await office.ask(case_id, discussion())
+    return case_id
+
+
+def discussion() -> TaskSpec:
+    """What the workflow asks first: prue can withdraw it, and voters see it from then on."""
+    return TaskSpec(
         name="discussion",
         title="Discussion",
         to=(Named(person="prue"),),
@@ -46,8 +52,6 @@ async def propose(office: Office, action: dict[str, Any] | None = None, **more: 
         within=Span("3d"),
         seen_by=(ROLE,),
     )
-    await office.ask(case_id, spec)
-    return case_id
 
 
 async def open_vote(office: Office, case_id: str) -> str:

@@ -39,6 +39,23 @@ async def test_while_it_is_discussed_the_page_says_when_the_vote_opens_and_leads
     assert forced.status_code == 409 and "The vote has not opened yet." in forced.text
 
 
+async def test_it_is_listed_for_those_alone_who_can_open_its_page(office: Office) -> None:
+    """Until the case has opened its discussion, voters know nothing of it; its proposer sees that it is on its way."""
+    await sit(office)
+    proposal = (await agora.try_propose(office, agora.GRANT)).json()["id"]
+    address = f"/voter/proposals/{proposal}"
+    for who, sees in (("v0", False), ("mo", False), ("prue", True), ("cora", True), ("kofi", True), ("root", True)):
+        caller = await desk(office, who)
+        assert (await caller.get(address)).status_code == (200 if sees else 404), who
+        listed = [await caller.get("/voter"), await caller.get("/proposer")]
+        assert any(f'href="{address}"' in page.text for page in listed) is sees, who
+    assert "the vote opens in a moment" in (await (await desk(office, "prue")).get(address)).text
+    await office.ask(proposal, agora.discussion())
+    voter = await desk(office, "v0")
+    assert (await voter.get(address)).status_code == 200
+    assert f'href="{address}"' in (await voter.get("/voter")).text
+
+
 async def test_once_the_vote_is_open_voters_vote_and_administrators_may_pass_them_by(office: Office) -> None:
     await sit(office)
     office.clock.move(timedelta(days=4))

@@ -25,6 +25,7 @@ from placet.store.acts import audit_refusal
 from placet.store.ballots import FORCE, locked_ballot, not_open_yet
 from placet.store.decisions import NoSuchTask, decision_id
 from placet.store.engine import Tx
+from placet.store.sight import sees_all, sees_case
 
 PROPOSAL = "proposal"
 READ_PENDING = "proposal.read-pending"
@@ -187,11 +188,16 @@ def scopes_of(person: Person) -> set[str]:
 
 
 async def overseen(door: Door, person: Person) -> sa.ColumnElement[bool]:
-    """The condition for the proposals that this person votes on or oversees. Whoever does so nowhere is refused."""
+    """The condition for the proposals that this person votes on or oversees, and may see: an act of governance can be
+    seen once its discussion is open. Whoever votes and oversees nowhere is refused."""
     scopes = scopes_of(person)
     if not scopes:
         await door.act(person, READ_PENDING, _no_voter)
-    return sa.true() if EVERYWHERE in scopes else _p.scope.in_(sorted(scopes))
+    where = sa.true() if EVERYWHERE in scopes else _p.scope.in_(sorted(scopes))
+    if sees_all(person):
+        return where
+    # A query that has the case beside the proposal must not lend it to this one.
+    return where & sa.select(_c.id).where(_c.id == _p.id, sees_case(person)).correlate(t.proposal).exists()
 
 
 async def listed(door: Door, page: Paging, where: sa.ColumnElement[bool], tell: Tell[Line]) -> Page[Line]:
