@@ -8,10 +8,14 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
+from api.office import PARTNER, review
 from browser import polling
 from browser.browsing import Browsing, flaws
 from browser.quality import FOUND
 from placet.control.roster import GivenGrant, NewPerson
+from placet.control.sent import Because
+from placet.domain.people import Named
+from placet.domain.task import all_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -53,6 +57,11 @@ async def floor(browsing: Browsing) -> AsyncIterator[Floor]:
     root = await polling.person(browsing, "root")
     who = NewPerson(id="long", name=f"Nora {LONG}", email=f"{LONG[:60]}@example.org")
     await browsing.office.control.people.add(root, who)
+    gone = NewPerson(id="gone", name=f"Gone {LONG}", email="gone@example.org", grants=[GivenGrant(role="buyer")])
+    await browsing.office.control.people.add(root, gone)
+    await browsing.office.task(review(to=(Named(person="gone"), PARTNER), seats=all_of(2), title=f"Read {LONG}"))
+    await browsing.office.task(review(to=(Named(person="gone"),)))
+    await browsing.office.control.people.deactivate(root, "gone", Because(reason=f"Has left.\n{LONG}"))
     first = await polling.propose(browsing)
     await polling.vote(browsing, "vera", first, "approve", "Needed.\nAnd cheap.")
     running = await polling.propose(browsing, title=f"Compost of {LONG}, every week", recurrence="weekly")
@@ -94,6 +103,9 @@ PAGES = {
     "somebody new": ("root", "/admin/people/new"),
     "somebody with a long name": ("root", "/admin/people/long"),
     "somebody": ("root", "/admin/people/vera"),
+    "somebody deactivated": ("root", "/admin/people/gone"),
+    "people outside": ("root", "/admin/people?outside=true"),
+    "somebody outside": ("root", f"/admin/people/{PARTNER.person}"),
     "an import": ("root", "/admin/import"),
     "the faucet": ("root", "/admin/money"),
     "policies": ("root", "/admin/policies"),

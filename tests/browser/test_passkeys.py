@@ -1,4 +1,4 @@
-"""Passkeys in a real browser, with a device that it simulates: made, shown, confirmed with, removed, and misused."""
+"""Passkeys in a real browser, with a device that it simulates: made, shown, renamed, removed, and misused."""
 
 import base64
 import json
@@ -75,7 +75,11 @@ async def test_a_passkey_is_made_signs_in_confirms_and_is_refused_once_removed(b
         assert await flaws(page) == []
         await page.get_by_role("button", name="Confirm with a passkey").click()
         await expect(page.locator("#new-token code")).to_have_text(re.compile("^plc_"))
-        await page.get_by_role("button", name="Remove the passkey This telephone").click()
+        await page.get_by_text("Rename", exact=True).click()
+        assert await flaws(page) == []
+        await page.get_by_label("What to call it").fill("Old tablet")
+        await page.get_by_role("button", name="Save the name").click()
+        await page.get_by_role("button", name="Remove the passkey Old tablet").click()
         await expect(page.get_by_text("no longer opens anything")).to_be_visible()
         await page.get_by_role("button", name="Sign out", exact=True).click()
         await page.get_by_role("button", name="Sign in with a passkey").click()
