@@ -97,7 +97,7 @@ def _stranded(tasks: list[dict[str, Any]]) -> list[str]:
         return []
     rows = [{**task, "of": task["case"]["title"]} for task in tasks]
     columns = [("id", "TASK"), ("title", "TITLE"), ("of", "CASE"), ("able", "STILL ABLE"), ("due_at", "DUE")]
-    return ["", "Too few people can answer these without them; put each to somebody else:", table(rows, columns, "")]
+    return ["", "Too few people can answer these without them:", table(rows, columns, "")]
 
 
 @person.command("token")
