@@ -46,7 +46,9 @@ class Cases:
             check(tx, [case_id])
             tasks = reading.tasks(tx, t.decision.c.case_id == case_id)
             rest = others(tx, t.decision.c.case_id == case_id)
-            family = (t.case.c.parent_id == case_id) | (t.case.c.id == row["parent_id"])
+            family = t.case.c.parent_id == case_id
+            if row["parent_id"] is not None:
+                family |= t.case.c.id == row["parent_id"]
             # Sorted here: a database that is asked to may walk through all cases in that order.
             near = tx.conn.execute(sa.select(t.case).where(family, sees_case(person))).mappings()
             relatives = [related_line(one) for one in sorted(near, key=lambda one: (one["opened_at"], one["id"]))]

@@ -77,13 +77,13 @@ class Polls:
     async def open(self, person: Person) -> list[PollLine]:
         """What is voted on, or waits for funds, where this person votes or oversees; what ends next comes first."""
         where = await overseen(self._door, person) & (_p.status == proposals.PENDING)
-        mine = sa.select(_a.decision_id).where(_a.person_id == person.id)
+        voted = sa.exists().where(_a.decision_id == _d.id, _a.person_id == person.id)
         query = (
             sa.select(t.proposal)
             .join(t.decision, (_d.case_id == _p.id) & (_d.name == ballots.NAME) & (_d.ordinal == 1), isouter=True)
             .where(where)
             # What I still owe a vote on, then what I have voted on, then what waits for something else.
-            .order_by(sa.func.coalesce(_d.state, "") != "open", _d.id.in_(mine), _d.due_at, _p.id)
+            .order_by(sa.func.coalesce(_d.state, "") != "open", voted, _d.due_at, _p.id)
             .limit(MOST_OPEN)
         )
 

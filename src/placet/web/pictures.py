@@ -5,13 +5,13 @@ from math import pi
 
 from markupsafe import Markup
 
+from placet.web.charts import n, tag, words_at
 
-def _picture(width: float, height: float, body: Markup, name: str, kind: str) -> Markup:
-    fill = Markup(' preserveAspectRatio="none"') if kind == "tally" else ""
-    told = Markup('role="img" aria-label="{}"').format(name) if name else Markup('aria-hidden="true"')
-    return Markup('<svg class="{}" width="{}" height="{}" viewBox="0 0 {} {}" {} focusable="false"{}>{}</svg>').format(
-        kind, width, height, width, height, told, fill, body
-    )
+
+def _picture(width: float, height: float, body: list[Markup], name: str, kind: str, **more: str) -> Markup:
+    told = {"role": "img", "aria_label": name} if name else {"aria_hidden": "true"}
+    whole: dict[str, str | float] = {"width": width, "height": height, "viewBox": f"0 0 {n(width)} {n(height)}"}
+    return tag("svg", *body, class_=kind, **whole, **told, focusable="false", **more)
 
 
 def ring(name: str, value: int, goal: int, total: int, size: int = 128) -> Markup:
@@ -20,36 +20,31 @@ def ring(name: str, value: int, goal: int, total: int, size: int = 128) -> Marku
     around = 2 * pi * radius
     part = min(value / total, 1) if total else 0
     mark = min(goal / total, 1) if total else 0
-    circle = Markup('<circle class="{}" cx="{}" cy="{}" r="{}"{}/>')
-    dash = Markup(' stroke-dasharray="{:.2f} {:.2f}" transform="rotate(-90 {} {})"')
-    turned = Markup(' stroke-dasharray="3 {:.2f}" stroke-dashoffset="{:.2f}" transform="rotate(-90 {} {})"')
-    body = Markup("").join(
-        [
-            circle.format("ring-track", middle, middle, radius, ""),
-            circle.format("ring-part", middle, middle, radius, dash.format(around * part, around, middle, middle)),
-            circle.format(
-                "ring-goal", middle, middle, radius, turned.format(around - 3, -around * mark + 1.5, middle, middle)
-            ),
-            Markup('<text class="ring-number" x="{}" y="{}" text-anchor="middle">{}</text>').format(
-                middle, middle + 4, value
-            ),
-            Markup('<text class="ring-note" x="{}" y="{}" text-anchor="middle">/ {}</text>').format(
-                middle, middle + 24, total
-            ),
-        ]
-    )
+    circle = {"cx": middle, "cy": middle, "r": radius}
+    turned = {"transform": f"rotate(-90 {n(middle)} {n(middle)})"}
+    body = [
+        tag("circle", class_="ring-track", **circle),
+        tag("circle", class_="ring-part", **circle, stroke_dasharray=f"{n(around * part)} {n(around)}", **turned),
+        tag(
+            "circle",
+            class_="ring-goal",
+            **circle,
+            stroke_dasharray=f"3 {n(around - 3)}",
+            stroke_dashoffset=-around * mark + 1.5,
+            **turned,
+        ),
+        words_at(middle, middle + 4, str(value), "ring-number", "middle"),
+        words_at(middle, middle + 24, f"/ {total}", "ring-note", "middle"),
+    ]
     return _picture(size, size, body, name, "ring")
 
 
 def tally(name: str, parts: Iterable[tuple[str, str, int]], total: int, width: int = 400, height: int = 16) -> Markup:
     """Parts of a whole as one bar; a part is its class, its name and its number."""
-    x, drawn = 0.0, [Markup('<rect class="track" width="{}" height="{}"/>').format(width, height)]
+    x, drawn = 0.0, [tag("rect", class_="track", width=width, height=height)]
     for kind, told, number in parts:
         wide = width * number / total if total else 0
-        drawn.append(
-            Markup('<rect class="part-{}" x="{:.2f}" width="{:.2f}" height="{}"><title>{}: {}</title></rect>').format(
-                kind, x, wide, height, told, number
-            )
-        )
+        hint = tag("title", f"{told}: {number}")
+        drawn.append(tag("rect", hint, class_=f"part-{kind}", x=x, width=wide, height=height))
         x += wide
-    return _picture(width, height, Markup("").join(drawn), name, "tally")
+    return _picture(width, height, drawn, name, "tally", preserveAspectRatio="none")

@@ -6,6 +6,7 @@ from babel.dates import format_datetime, format_timedelta
 from markupsafe import Markup
 
 from placet.domain.audit import stamp
+from placet.web.charts import tag
 from placet.web.words import reader
 
 
@@ -24,14 +25,12 @@ def relative(at: datetime) -> str:
 
 def moment(at: datetime) -> Markup:
     """The moment in full."""
-    return Markup('<time datetime="{}" data-moment>{}</time>').format(stamp(at), absolute(at))
+    return tag("time", absolute(at), datetime=stamp(at), data_moment="")
 
 
 def ago(at: datetime) -> Markup:
     """The moment as a distance from now, in full when one points at it."""
-    return Markup('<time datetime="{}" data-relative title="{}">{}</time>').format(
-        stamp(at), absolute(at), relative(at)
-    )
+    return tag("time", relative(at), datetime=stamp(at), data_relative="", title=absolute(at))
 
 
 def both(at: datetime) -> Markup:
@@ -41,5 +40,4 @@ def both(at: datetime) -> Markup:
 
 def countdown(at: datetime) -> Markup:
     """The time left; the script lets it run."""
-    told = relative(at)
-    return Markup('<time datetime="{}" data-countdown title="{}">{}</time>').format(stamp(at), absolute(at), told)
+    return tag("time", relative(at), datetime=stamp(at), data_countdown="", title=absolute(at))
