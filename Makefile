@@ -41,9 +41,9 @@ quality: .venv/browser ## Measure the pages in a real browser, and write docs/qu
 screenshots: .venv/browser ## Photograph a sample installation for docs/screenshots
 	cd tests && ../$(BIN)/python -m browser.screenshots ../docs/screenshots
 
-messages: .venv/ready ## Bring the catalogues up to date with the texts of the pages; ADD=xx begins one
-	$(BIN)/pybabel -q extract -F src/placet/web/locale/babel.cfg -k _n:1,2 -k later --sort-output \
-		--no-location --omit-header -o src/placet/web/locale/placet.pot src/placet/web
+messages: .venv/ready ## Bring the catalogues up to date with the texts for people; ADD=xx begins one
+	$(BIN)/pybabel -q extract -F src/placet/web/locale/babel.cfg -k _n:1,2 -k later -k Said -k plural:1,2 \
+		--sort-output --no-location --omit-header -o src/placet/web/locale/placet.pot src/placet
 	test -z "$(ADD)" || test -e src/placet/web/locale/$(ADD)/LC_MESSAGES/placet.po || \
 		$(BIN)/pybabel -q init -D placet -i src/placet/web/locale/placet.pot -d src/placet/web/locale -l $(ADD)
 	for one in $(wildcard src/placet/web/locale/*/LC_MESSAGES/placet.po); do $(BIN)/pybabel -q update -D placet \

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from api import chamber
+from api import chamber, council
 from api.office import COUNTER, FORM, PARTNER, Office, review
 from placet.control.people import NewToken
 from placet.domain.collection import DocumentRequest
@@ -15,7 +15,7 @@ LONG = "A long title that must wrap on a telephone: pens, paper and Überraschun
 
 @dataclass(frozen=True)
 class Scene:
-    """Ids of cases and tasks; `link` is the address for somebody outside."""
+    """Ids of cases, tasks and a payment; `link` is the address for somebody outside."""
 
     case: str
     task: str
@@ -23,6 +23,7 @@ class Scene:
     closed: str
     paused: str
     vote: str
+    payment: str
     collecting: str
     link: str
     invitation: str
@@ -48,6 +49,8 @@ async def play(office: Office) -> Scene:
     paused_case = paused.partition(".")[0]
     assert (await office.call("cora", "POST", f"/api/v1/cases/{paused_case}/pause", {"reason": "Wait"})).is_success
     vote = (await chamber.propose(office))["id"]
+    await council.sit(office)
+    payment = await council.put(office)
     wanted = (DocumentRequest(name="deed", title="The deed"), DocumentRequest(name="map", required=False))
     collecting = await office.task(
         review("papers", title="Send the papers", documents=wanted, to=(Role(name="buyer"),))
@@ -64,6 +67,7 @@ async def play(office: Office) -> Scene:
         closed=closed,
         paused=paused_case,
         vote=vote,
+        payment=payment,
         collecting=collecting,
         link=office.link(outside),
         invitation=invitation,

@@ -37,6 +37,11 @@ PAGES = {
     "somebody": ("root", "/admin/people/vera"),
     "the faucet": ("root", "/admin/money"),
     "policies": ("root", "/admin/policies"),
+    "a vote to cast": ("vala", "/voter/proposals/{vote}"),
+    "a payment": ("tara", "/multisigs/{payment}"),
+    "an overview of everything": ("root", "/overview"),
+    "failed steps": ("root", "/admin/steps"),
+    "the outbox": ("root", "/admin/outbox"),
 }
 
 
@@ -141,10 +146,40 @@ async def test_what_points_is_mirrored(browsing: Browsing) -> None:
             assert await page.locator("main p > a.row svg").first.evaluate(turned) == sign
 
 
-async def test_words_of_the_domain_in_english_are_marked(browsing: Browsing) -> None:
+async def test_making_a_passkey(browsing: Browsing) -> None:
+    async with browsing.page("ben", "/account", **CAIRO) as page:
+        await page.get_by_label("اسم مفتاح المرور الجديد").fill("هاتفي")
+        await page.get_by_role("button", name="إضافة مفتاح مرور").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("إنشاء مفتاح مرور")
+        await reads_from_the_right(page)
+        assert await flaws(page) == []
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_a_deadline_inside_a_sentence_is_of_the_reader_s_zone(browsing: Browsing, script: bool) -> None:
+    vala = await polling.person(browsing, "vala")
+    await browsing.office.control.accounts.prefer(vala, "ar", None if script else "Asia/Tokyo")
+    here = CAIRO | {"timezone_id": "Asia/Tokyo"}
+    async with browsing.page("vala", f"/voter/proposals/{browsing.scene.vote}", script=script, **here) as page:
+        sentence = page.locator("p", has_text="لاكتمال النصاب")
+        await expect(sentence).to_contain_text("وإلا انتهت مهلة التصويت في")
+        assert await sentence.evaluate("e => getComputedStyle(e).direction") == "rtl"
+        assert await sentence.locator("[lang=en]").count() == 0
+        time = sentence.locator("time[data-moment]")
+        at, told = await time.get_attribute("datetime"), await time.inner_text()
+    await browsing.office.control.accounts.prefer(vala, None, None)
+    assert at is not None
+    local = datetime.fromisoformat(at).astimezone(ZoneInfo("Asia/Tokyo"))
+    hour = f"{local:%-I:%M}" if script else f"{local:%H:%M}"
+    assert f"{local.day} {format_date(local, 'MMMM', locale='ar')} {local.year}" in told and hour in told
+
+
+async def test_words_in_no_catalogue_are_marked_as_english(browsing: Browsing) -> None:
     async with browsing.page("ben", f"/tasks/{browsing.scene.task}", **CAIRO) as page:
-        told = page.locator("#standing [lang=en][dir=auto]")
-        await expect(told.first).to_contain_text("Waiting for")
-        assert await told.first.evaluate("e => getComputedStyle(e).direction") == "ltr"
+        title = page.locator("h1 [lang=en][dir=auto]")
+        await expect(title).to_have_text("Review the order")
+        assert await title.evaluate("e => getComputedStyle(e).direction") == "ltr"
+        await expect(page.locator("#standing")).to_contain_text("بانتظار")
+        await expect(page.locator("#standing")).not_to_contain_text("Waiting for")
     async with browsing.page("ben", f"/tasks/{browsing.scene.task}") as page:
         assert await page.locator("main [lang=en]").count() == 0

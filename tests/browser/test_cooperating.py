@@ -32,7 +32,6 @@ class Hall:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def hall(browsing: Browsing) -> AsyncIterator[Hall]:
     office = browsing.office
-    await council.sit(office)
     opened = await council.put(office, instructions="Bread for May")
     await council.act(office, "theo", opened, comment="We had agreed on it.")
     await council.wallet(office, *council.TREASURERS)

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import Field
@@ -17,18 +17,17 @@ from placet.control.sent import OneLine, Sent
 from placet.control.sessions import Session
 from placet.control.views import InvitedView, View
 from placet.domain.access import Action, permitted
-from placet.domain.explain import in_full
 from placet.domain.people import EVERYWHERE, Person
+from placet.domain.said import Said, in_full
 from placet.domain.session import SessionRules, unfit_password
-from placet.domain.span import in_words
 from placet.store import notices, people, sessions
 from placet.store.acts import audit_refusal
 from placet.store.engine import Tx
 from placet.store.house import House
 from placet.store.instant import EPOCH
 
-WRONG = "That name and password do not match."
-GONE = "This invitation has been used or has expired; ask an administrator for a new one."
+WRONG = Said("That name and password do not match.")
+GONE = Said("This invitation has been used or has expired; ask an administrator for a new one.")
 ATTEMPT = "account.sign-in"
 
 
@@ -154,7 +153,9 @@ class Accounts:
         person = await self._door.read(look)
         if person is None or person.external or not person.active:
             who = claims.get("email") or claims["sub"]
-            detail = f"Nobody here is known as {who}; ask an administrator to add you with this address."
+            detail = Said(
+                "Nobody here is known as %(who)s; ask an administrator to add you with this address.", who=who
+            )
             await self._door.store.write(lambda tx: audit_refusal(tx, "unknown", ATTEMPT, "unknown-identity", {}))
             raise Problem("unknown-identity", detail)
 
@@ -174,17 +175,17 @@ class Accounts:
 
         def look(tx: Tx) -> tuple[Person | None, str | None]:
             if (until := sessions.blocked_until(tx, name)) is not None:
-                raise _blocked(in_words(until - tx.now))
+                raise _blocked(until - tx.now)
             found = person or sessions.named(tx, name)
             return found, sessions.password_of(tx, found.id) if found else None
 
         found, stored = await self._door.read(look)
         right = await self._passwords.matches(password, stored)
 
-        def count(tx: Tx) -> str | None:
+        def count(tx: Tx) -> timedelta | None:
             # Somebody else may have used up the last attempt while this one was computed.
             if (until := sessions.blocked_until(tx, name)) is not None:
-                return in_words(until - tx.now)
+                return until - tx.now
             if right:
                 sessions.succeeded(tx, name)
                 return None
@@ -192,7 +193,7 @@ class Accounts:
             audit_refusal(tx, found.id if found else "unknown", ATTEMPT, "wrong-credentials", {})
             if wait and found and stored:
                 _warn(tx, found)
-            return in_words(wait) if wait else None
+            return wait or None
 
         blocked = await self._door.store.write(count)
         if blocked is not None:
@@ -214,8 +215,10 @@ def _moment(seconds: object, now: datetime) -> datetime:
     return datetime.fromtimestamp(min(float(seconds), now.timestamp()), UTC)
 
 
-def _blocked(wait: str) -> Problem:
-    detail = f"There were too many failed attempts under this name. Try again in {wait}, or ask an administrator."
+def _blocked(wait: timedelta) -> Problem:
+    detail = Said(
+        "There were too many failed attempts under this name. Try again %(when)s, or ask an administrator.", when=wait
+    )
     return Problem("too-many-attempts", detail)
 
 
@@ -244,7 +247,7 @@ def _signed(secret: str, number: str) -> str:
 def _invited(tx: Tx, token: str) -> tuple[Person, str]:
     number, _, _ = token.partition(".")
     if not hmac.compare_digest(token.encode(), _signed(tx.house.secret, number).encode()):
-        raise Problem("link-damaged", "This link is damaged; use the one in your mail.")
+        raise Problem("link-damaged", Said("This link is damaged; use the one in your mail."))
     row = sessions.invitation(tx, number)
     person = people.find(tx, row.person_id) if row else None
     if row is None or person is None or not person.active or row.used_at is not None or row.expires_at <= tx.now:

@@ -10,8 +10,11 @@ from placet.control import cursor, reading
 from placet.control.merging import merged
 from placet.control.sent import Paging
 from placet.control.views import InboxLine, Page
+from placet.domain.explain import silence_sentence
 from placet.domain.people import Person
+from placet.domain.said import Said, together
 from placet.store import tables as t
+from placet.store.decisions import REASSIGNED
 from placet.store.engine import Tx
 from placet.store.sight import reasons
 from placet.store.tasks import LockedTask
@@ -92,14 +95,14 @@ def _line(person: Person, task: reading.TaskFacts, case: Mapping[Any, Any]) -> I
         opened_at=task.row["opened_at"],
         due_at=task.row["due_at"],
         why=_why_me(person, task),
-        silence=reading.silence(task),
+        silence=silence_sentence(task.rules, task.progress),
         claimed_by=task.claims,
         outcomes=reading.outcomes(task.rules),
         subject_hash=task.rules.subject_hash,
     )
 
 
-def _why_me(person: Person, task: reading.TaskFacts) -> str:
+def _why_me(person: Person, task: reading.TaskFacts) -> Said:
     """Why this task is this person's: the most personal reason there is."""
     mine = [
         candidate
@@ -110,11 +113,18 @@ def _why_me(person: Person, task: reading.TaskFacts) -> str:
         )
     ]
     if not mine:
-        return "You were asked."
+        return Said("You were asked.")
     chosen = next((candidate for candidate in mine if candidate.person == person.id), mine[0])
-    you = "You are named." if chosen.person else f"You are {chosen.role} of {chosen.scope}."
+    you = (
+        Said("You are named.")
+        if chosen.person
+        else Said("You are %(role)s of %(scope)s.", role=chosen.role or "", scope=chosen.scope or "")
+    )
     if chosen.via == "asked":
         return you
     if chosen.via == "escalation":
-        return f"Nobody had answered, so it came to you. {you}"
-    return f"It was {chosen.via}."
+        return together(Said("Nobody had answered, so it came to you."), you)
+    how, _, whom = chosen.via.partition(" by ")
+    if how == REASSIGNED:
+        return Said("It was reassigned by %(person)s.", person=whom)
+    return Said("It was delegated by %(person)s.", person=whom)

@@ -17,6 +17,7 @@ from placet.control.views import CaseLine, CaseView, EventView, Page, RelatedCas
 from placet.control.waiting import decision_line, others, waiting_in
 from placet.domain.access import Action, permitted
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.store import course
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted
@@ -124,7 +125,7 @@ class Cases:
             if row is None:
                 return not_found()
             if not permitted(present, Action.MANAGE_CASE, row["scope"]):
-                detail = f"Only coordinators of {row['scope']} and administrators may do this."
+                detail = Said("Only coordinators of %(scope)s and administrators may do this.", scope=row["scope"])
                 return forbidden(tx, present, attempt, detail, {"case": case_id})
             result = steering(tx, present, case_id, because.reason)
             if isinstance(result, NotCounted):

@@ -17,6 +17,7 @@ from placet.domain import lifecycle
 from placet.domain.disbursement import Disbursement
 from placet.domain.payment import Token, TransferRequest
 from placet.domain.people import ADMIN, BUILT_IN_ROLES, COUNCIL, EVERYWHERE, Person
+from placet.domain.said import Said, later
 from placet.store import membership, multisig, people, resources
 from placet.store import tables as t
 from placet.store.acts import audit_refusal
@@ -27,6 +28,10 @@ COOPERATIVE = "general"
 """The scope of the cooperative as a whole: only its voters decide what reaches beyond one scope."""
 
 ACTION = "request.action."
+
+ANOTHER_SCOPE = later("Another scope; only the voters of %(scope)s decide about it.")
+BEYOND_A_SCOPE = later("This role reaches beyond one scope; only the voters of %(scope)s decide about it.")
+EVERY_SCOPE = later("A policy holds in every scope; only the voters of %(scope)s decide about it.")
 
 
 class Checks:
@@ -55,7 +60,7 @@ class Checks:
             case RoleChange() as change:
                 problem = self._changeable(tx, scope, change)
             case PolicyUpdate() as update:
-                problem = _beyond(scope, "A policy holds in every scope", "policy")
+                problem = _beyond(scope, EVERY_SCOPE, "policy")
                 problem = problem or self._policies.fault(tx, update, ACTION)
         return _refused(tx, person, GOVERNANCE, problem) if problem else request
 
@@ -68,7 +73,7 @@ class Checks:
 
     def _payable(self, transfer: TransferRequest, place: str) -> Problem | None:
         if self._tokens is None:
-            return Problem("no-treasury", "This installation has no treasury that could pay.", field=f"{place}to")
+            return Problem("no-treasury", Said("This installation has no treasury that could pay."), field=f"{place}to")
         bad: BadTransfer | None = check_transfer(transfer, self._tokens)
         return Problem(bad.code, bad.text, field=f"{place}{bad.field}") if bad is not None else None
 
@@ -76,35 +81,44 @@ class Checks:
         policy = DisbursementPolicy.model_validate(self._council_policy(tx))
         needed = wanted.threshold or policy.threshold
         if needed < policy.threshold:
-            detail = f"The policy asks for at least {policy.threshold} approvals; leave the threshold out, or raise it."
+            detail = Said(
+                "The policy asks for at least %(least)s approvals; leave the threshold out, or raise it.",
+                least=policy.threshold,
+            )
             return Problem("threshold-too-low", detail, field="request.threshold")
         council = [one for one in multisig.holding(tx, COUNCIL_MEMBERS, scope) if one.person != person.id]
         able = [one for one in council if (one.wallet or "").lower() != wanted.to.lower()]
         if policy.wallets:
             able = [one for one in able if one.wallet is not None]
         if needed > len(able):
-            having = " with a wallet" if policy.wallets else ""
-            detail = f"{needed} must approve, and only {len(able)} of the council of {scope}{having} may."
+            template = (
+                later("%(needed)s must approve, and only %(able)s of the council of %(scope)s with a wallet may.")
+                if policy.wallets
+                else later("%(needed)s must approve, and only %(able)s of the council of %(scope)s may.")
+            )
+            detail = Said(template, needed=needed, able=len(able), scope=scope)
             return Problem("threshold-too-high", detail, field="request.threshold")
         return None
 
     def _changeable(self, tx: Tx, scope: str, change: RoleChange) -> Problem | None:
         known = people.find(tx, change.person)
         if known is None or known.external:
-            detail = "There is no such person in the organisation."
+            detail = Said("There is no such person in the organisation.")
             return Problem("unknown-person", detail, field=f"{ACTION}person")
         held = set(tx.conn.execute(sa.select(t.role_grant.c.role).distinct()).scalars())
         if change.role not in self._roles | held:
-            detail = f"There is no such role; there are: {', '.join(sorted(self._roles | held))}."
+            detail = Said("There is no such role; there are: %(roles)s.", roles=tuple(sorted(self._roles | held)))
             return Problem("unknown-role", detail, field=f"{ACTION}role")
         if change.scope != scope or change.role in (ADMIN, COUNCIL):
-            what = "This role reaches beyond one scope" if change.scope in (scope, EVERYWHERE) else "Another scope"
+            what = BEYOND_A_SCOPE if change.scope in (scope, EVERYWHERE) else ANOTHER_SCOPE
             if problem := _beyond(scope, what, "scope"):
                 return problem
         if (why := membership.forbidden(tx, change)) is not None:
             return Problem("unfit-person", why, field=f"{ACTION}person")
         if membership.is_so(tx, change):
-            return Problem("already-so", "This is so already; there is nothing to decide.", field=f"{ACTION}change")
+            return Problem(
+                "already-so", Said("This is so already; there is nothing to decide."), field=f"{ACTION}change"
+            )
         return None
 
 
@@ -114,10 +128,10 @@ def applying(tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dic
     known = people.find(tx, application.person_id)
     theirs = known is None or (known.email.lower() == application.email.lower() and not known.external)
     if (known is not None and known.active) or not theirs:
-        problem = Problem("person-exists", "This id is taken; choose another one.", field="request.person_id")
+        problem = Problem("person-exists", Said("This id is taken; choose another one."), field="request.person_id")
         return _refused(tx, person, ONBOARDING, problem)
     if membership.reaches_another(tx, application.member):
-        detail = "Somebody of the organisation has this address; everybody has one of their own."
+        detail = Said("Somebody of the organisation has this address; everybody has one of their own.")
         return _refused(tx, person, ONBOARDING, Problem("person-exists", detail, field="request.email"))
     return request
 
@@ -129,12 +143,13 @@ def changing(tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dic
     found = resources.find(tx, wanted.kind, wanted.id, lock=True)
     problem = None
     if found is None or found["scope"] != scope:
-        problem = Problem("unknown-resource", f"There is no such {wanted.kind} in {scope}.", field="request.id")
+        detail = Said("There is no such %(kind)s in %(scope)s.", kind=Said(wanted.kind.value), scope=scope)
+        problem = Problem("unknown-resource", detail, field="request.id")
     elif lifecycle.transition(wanted.kind, found["state"], wanted.becomes) is None:
         why = lifecycle.not_allowed(wanted.kind, found["state"], wanted.becomes)
         problem = Problem("transition-not-allowed", why, field="request.becomes")
     elif (other := resources.pending(tx, wanted.kind, wanted.id)) is not None:
-        detail = "Another change of it is being decided; wait for its end."
+        detail = Said("Another change of it is being decided; wait for its end.")
         problem = Problem("transition-pending", detail, field="request.id", extra=_named(tx, person, other))
     if problem is not None or found is None:
         assert problem is not None
@@ -151,8 +166,7 @@ def _beyond(scope: str, what: str, field: str) -> Problem | None:
     """Refuse what reaches beyond the scope whose voters would decide."""
     if scope == COOPERATIVE:
         return None
-    detail = f"{what}; only the voters of {COOPERATIVE} decide about it."
-    return Problem("beyond-scope", detail, field=f"{ACTION}{field}")
+    return Problem("beyond-scope", Said(what, scope=COOPERATIVE), field=f"{ACTION}{field}")
 
 
 def _refused(tx: Tx, person: Person, kind: str, problem: Problem) -> Problem:

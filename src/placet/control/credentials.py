@@ -16,6 +16,7 @@ from placet.control.sent import Id, Name, OneLine, Paging, Sent
 from placet.control.views import Page, View
 from placet.domain.access import Action, permitted
 from placet.domain.people import EVERYWHERE, Person
+from placet.domain.said import Said
 from placet.store import credentials, people
 from placet.store import tables as t
 from placet.store.audit import append
@@ -179,12 +180,12 @@ class Credentials:
             except LinkExpired as expired:
                 raise Problem("link-expired", str(expired)) from expired
             except BadLink as bad:
-                raise Problem("link-damaged", "This link is damaged; use the one in your mail.") from bad
+                raise Problem("link-damaged", Said("This link is damaged; use the one in your mail.")) from bad
             row, person = credentials.find(tx, credential), people.find(tx, holder)
             if person is None or not person.active or row is None or row["holder"] != holder:
-                raise Problem("link-expired", "This link is no longer valid; ask the person who sent it.")
+                raise Problem("link-expired", Said("This link is no longer valid; ask the person who sent it."))
             if row["state"] != CredentialState.ISSUED:
-                raise Problem("credential-revoked", "This credential has been revoked.")
+                raise Problem("credential-revoked", Said("This credential has been revoked."))
             jwt: str = row["jwt"]
             return jwt
 

@@ -12,6 +12,7 @@ from placet.control.errors import Problem, not_found
 from placet.control.reading import seen_case
 from placet.control.sent import Sent
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.store import proposals, works
 from placet.store import tables as t
 from placet.store.acts import audit_refusal
@@ -64,16 +65,16 @@ def aimed(tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dict[s
     if target is None:
         return hidden(tx, person, given)
     if target.scope != scope:
-        detail = f"This belongs to {target.scope}, and so does the vote on its deletion."
+        detail = Said("This belongs to %(scope)s, and so does the vote on its deletion.", scope=target.scope)
         return Problem("invalid-request", detail, field="scope")
     # Of two who propose the same at once, one waits here for the other.
     tx.conn.execute(sa.select(_c.id).where(_c.id == target.case_id).with_for_update())
     if not target.there:
         audit_refusal(tx, person.id, ATTEMPT, "target-gone", about)
-        return Problem("target-gone", "This has ended or been deleted already.", field="target_id")
+        return Problem("target-gone", Said("This has ended or been deleted already."), field="target_id")
     if (other := _open_for(tx, target)) is not None:
         audit_refusal(tx, person.id, ATTEMPT, "deletion-pending", about)
-        detail = f"Its deletion is being voted on already; vote on {other}."
+        detail = Said("Its deletion is being voted on already; vote on %(case)s.", case=other)
         return Problem("deletion-pending", detail, field="target_id", extra={"proposal": other})
     return request | {"target_id": target.id, "title": target.title}
 

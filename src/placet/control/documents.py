@@ -20,6 +20,7 @@ from placet.control.views import GivenDocumentsView, GivenDocumentView, Page
 from placet.domain.audit import digest
 from placet.domain.dossier import Entry
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.domain.task import Refusal
 from placet.store import documents
 from placet.store import tables as t
@@ -177,7 +178,7 @@ class Documents:
     ) -> Done:
         """Take all files or none; `key` is the caller's for this act."""
         if not sent:
-            raise Problem("invalid-request", "Choose a file.", field="file")
+            raise Problem("invalid-request", Said("Choose a file."), field="file")
         async with self._turn:
             stored = await self._stored(person, case_id, sent)
         once = Once(key, digest([case_id, [one.model_dump() for one in stored]])) if key else None
@@ -237,7 +238,7 @@ class Documents:
         try:
             return await self._blobs.get(hash)
         except (BlobDamaged, BlobMissing) as error:
-            detail = "This document is missing in the storage or damaged there; tell an administrator."
+            detail = Said("This document is missing in the storage or damaged there; tell an administrator.")
             raise Problem("unavailable", detail) from error
         except BlobsUnavailable as error:
             raise Problem("unavailable", f"{error} Try again in a moment.") from error

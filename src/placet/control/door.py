@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from placet.control import reading
 from placet.control.errors import Problem, not_found
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.store import crash, people
 from placet.store import tables as t
 from placet.store.acts import NotVisible, audit_refusal
@@ -55,7 +56,7 @@ class Door:
         def run(tx: Tx) -> Done | Problem:
             present = people.find(tx, person.id)
             if present is None or not present.active:
-                raise Problem("unauthenticated", "This person is no longer active.")
+                raise Problem("unauthenticated", Said("This person is no longer active."))
             if once is not None and (earlier := _earlier(tx, present, once)):
                 return earlier
             done = _tried(tx, present, attempt, act)
@@ -115,7 +116,7 @@ def _earlier(tx: Tx, person: Person, once: Once) -> Done | None:
     i = t.idempotency.c
     found = tx.conn.execute(sa.select(i.body_hash, i.answer).where(i.principal == person.id, i.key == once.key)).one()
     if found.body_hash != once.fingerprint:
-        detail = "This Idempotency-Key was used for another request; take a new key."
+        detail = Said("This Idempotency-Key was used for another request; take a new key.")
         raise Problem("idempotency-mismatch", detail, field="Idempotency-Key")
     return replace(Done(**found.answer), replayed=True)
 

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from placet.control.sent import MAIL, SLUG
 from placet.domain.forms import Fault
+from placet.domain.said import Said, later
 from placet.store.acts import NotCounted
 
 Thing = TypeVar("Thing")
@@ -173,7 +174,7 @@ class Problem(Exception):
 
 def not_found() -> Problem:
     """The one answer for what does not exist and for what this person may not know of."""
-    return Problem("not-found", "There is nothing here that you may see.")
+    return Problem("not-found", Said("There is nothing here that you may see."))
 
 
 def found(thing: Thing | None) -> Thing:
@@ -210,43 +211,47 @@ def fault_at(path: Iterable[Any], error: ErrorDetails) -> Fault:
 
 
 PLAIN = {
-    "missing": "This field is required.",
-    "extra_forbidden": "There is no such field.",
-    "string_type": "This must be text.",
-    "string_too_long": "Use at most {max_length} characters.",
-    "string_too_short": "Use at least {min_length} characters.",
-    "string_pattern_mismatch": "This does not have the expected form ({pattern}).",
-    "int_type": "This must be a whole number.",
-    "int_parsing": "This must be a whole number.",
-    "int_from_float": "This must be a whole number.",
-    "float_type": "This must be a number.",
-    "float_parsing": "This must be a number.",
-    "decimal_type": "This must be a number.",
-    "decimal_parsing": "This must be a number.",
-    "bool_type": "This must be true or false.",
-    "bool_parsing": "This must be true or false.",
-    "greater_than_equal": "This must be at least {ge}.",
-    "greater_than": "This must be more than {gt}.",
-    "less_than_equal": "This must be at most {le}.",
-    "less_than": "This must be less than {lt}.",
-    "literal_error": "Choose one of: {expected}.",
-    "enum": "Choose one of: {expected}.",
-    "date_from_datetime_parsing": "Write a date like 2026-03-31.",
-    "date_parsing": "Write a date like 2026-03-31.",
-    "too_long": "There are too many entries; the most is {max_length}.",
-    "too_short": "There are too few entries; the least is {min_length}.",
-    "list_type": "This must be a list.",
-    "tuple_type": "This must be a list.",
-    "dict_type": "This must be an object with fields.",
-    "model_type": "This must be an object with fields.",
-    "model_attributes_type": "This must be an object with fields.",
-    "json_invalid": "The body is not valid JSON.",
+    "missing": later("This field is required."),
+    "extra_forbidden": later("There is no such field."),
+    "string_type": later("This must be text."),
+    "string_too_long": later("Use at most %(limit)s characters."),
+    "string_too_short": later("Use at least %(limit)s characters."),
+    "string_pattern_mismatch": later("This does not have the expected form (%(pattern)s)."),
+    "int_type": later("This must be a whole number."),
+    "int_parsing": later("This must be a whole number."),
+    "int_from_float": later("This must be a whole number."),
+    "float_type": later("This must be a number."),
+    "float_parsing": later("This must be a number."),
+    "decimal_type": later("This must be a number."),
+    "decimal_parsing": later("This must be a number."),
+    "bool_type": later("This must be true or false."),
+    "bool_parsing": later("This must be true or false."),
+    "greater_than_equal": later("This must be at least %(limit)s."),
+    "greater_than": later("This must be more than %(limit)s."),
+    "less_than_equal": later("This must be at most %(limit)s."),
+    "less_than": later("This must be less than %(limit)s."),
+    "literal_error": later("Choose one of: %(choices)s."),
+    "enum": later("Choose one of: %(choices)s."),
+    "date_from_datetime_parsing": later("Write a date like 2026-03-31."),
+    "date_parsing": later("Write a date like 2026-03-31."),
+    "too_long": later("There are too many entries; the most is %(limit)s."),
+    "too_short": later("There are too few entries; the least is %(limit)s."),
+    "list_type": later("This must be a list."),
+    "tuple_type": later("This must be a list."),
+    "dict_type": later("This must be an object with fields."),
+    "model_type": later("This must be an object with fields."),
+    "model_attributes_type": later("This must be an object with fields."),
+    "json_invalid": later("The body is not valid JSON."),
 }
 
+FACTS = {**dict.fromkeys(("ge", "gt", "le", "lt", "max_length", "min_length"), "limit"), "expected": "choices"}
+"""What pydantic calls the facts of an error, as the sentences call them."""
 
-ADDRESSED = "Write an e-mail address, such as nora@example.org."
+ADDRESSED = later("Write an e-mail address, such as nora@example.org.")
 FORMS = {
-    SLUG: "Use small letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit.",
+    SLUG: later(
+        "Use small letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit."
+    ),
     MAIL: ADDRESSED,
     # As requests of workflows write it.
     r"^[^@\s]+@[^@\s]+\.[^@\s]+$": ADDRESSED,
@@ -262,7 +267,8 @@ def plain_words(error: ErrorDetails) -> str:
     template = FORMS.get(context.get("pattern", "")) or PLAIN.get(f"{text}{error['type']}")
     if template is None:
         return error["msg"].removeprefix("Value error, ")
+    facts = {FACTS.get(name, name): value for name, value in context.items()}
     try:
-        return template.format_map(context)
+        return Said(template, **{name: one if isinstance(one, int) else str(one) for name, one in facts.items()})
     except KeyError:
         return error["msg"]

@@ -14,6 +14,7 @@ from placet.control.sent import OneLine, Paging, Sent
 from placet.control.views import Page, View
 from placet.domain.access import Action, permitted
 from placet.domain.people import EVERYWHERE, Person
+from placet.domain.said import Said
 from placet.store import funds
 from placet.store import tables as t
 from placet.store.acts import audit_refusal
@@ -63,13 +64,13 @@ class Faucet:
 
     async def totals(self, person: Person) -> FaucetView:
         if not any(permitted(person, Action.READ_FAUCET, grant.scope) for grant in person.grants):
-            await self._refuse(person, "Only administrators, the council and coordinators see the faucet.")
+            await self._refuse(person, Said("Only administrators, the council and coordinators see the faucet."))
         return FaucetView(**await self._door.read(funds.totals))
 
     async def ledger(self, person: Person, page: Paging) -> Page[LedgerLine]:
         """Newest first."""
         if not permitted(person, Action.READ_LEDGER, EVERYWHERE):
-            await self._refuse(person, "Only administrators and the council read the ledger.")
+            await self._refuse(person, Said("Only administrators and the council read the ledger."))
         n = t.ledger.c
         query = sa.select(t.ledger).order_by(n.id.desc()).limit(page.limit + 1)
         if page.cursor is not None:

@@ -15,6 +15,7 @@ from placet.control.views import CaseRef, OutcomeView, View
 from placet.domain import voting
 from placet.domain.ballot import BallotRules, deadline
 from placet.domain.people import EVERYWHERE, Person
+from placet.domain.said import Said, Text
 from placet.store import proposals
 from placet.store import tables as t
 from placet.store.ballots import NAME, count_of
@@ -35,8 +36,8 @@ class Awaiting(View):
     case: CaseRef
     title: str
     due_at: datetime | None
-    why: str
-    silence: str
+    why: Text
+    silence: Text
     claimed_by: list[str] = []
     outcomes: list[OutcomeView] = []
     subject_hash: str = ""
@@ -136,7 +137,7 @@ def _vote(row: Any, now: datetime) -> Awaiting:
         case=case,
         title=rules.title,
         due_at=deadline(rules, count),
-        why=f"You are {rules.electorate.name} of {row['scope']}.",
+        why=Said("You are %(role)s of %(scope)s.", role=rules.electorate.name, scope=row["scope"]),
         silence=voting.ballot_sentence(rules, count, row["paused_at"] or now),
     )
 
@@ -148,6 +149,10 @@ def _payment(line: MultisigLine) -> Awaiting:
         case=line.case,
         title=line.title,
         due_at=line.due_at,
-        why=f"You are of the council; {line.approvals} of {line.threshold} have approved.",
+        why=Said(
+            "You are of the council; %(given)s of %(threshold)s have approved.",
+            given=line.approvals,
+            threshold=line.threshold,
+        ),
         silence=line.waiting_for,
     )

@@ -12,6 +12,7 @@ from placet.control.tasks import GivenAnswer, Tasks
 from placet.control.views import TaskView
 from placet.domain.dossier import Entry
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.domain.task import TaskRules
 from placet.store import documents as case_documents
 from placet.store import people
@@ -101,7 +102,7 @@ class Links:
 
         person, task_id = await self._door.read(look)
         if person is None or not person.active:
-            raise Problem("link-expired", "This link is no longer valid; ask the person who sent it.")
+            raise Problem("link-expired", Said("This link is no longer valid; ask the person who sent it."))
         return person, task_id
 
 

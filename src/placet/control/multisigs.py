@@ -20,6 +20,7 @@ from placet.domain import multisig as rule
 from placet.domain.intent import Intent
 from placet.domain.multisig import Act, MultisigRules
 from placet.domain.people import Person, Role
+from placet.domain.said import Said, Text
 from placet.domain.signature import BadSignature, CannotRecover, normal
 from placet.domain.task import Refusal, Verdict
 from placet.store import multisig, multisig_acts, signals
@@ -80,7 +81,7 @@ class MultisigLine(View):
     threshold: int
     approvals: int
     why_not: WhyNot | None
-    waiting_for: str
+    waiting_for: Text
 
 
 class MultisigView(MultisigLine):
@@ -274,11 +275,10 @@ def _typed(rules: MultisigRules) -> dict[str, Any] | None:
         return None
 
 
-def _explained(council: LockedMultisig) -> str:
+def _explained(council: LockedMultisig) -> Said:
     if council.is_open:
         return rule.multisig_sentence(council.rules, council.heard, council.case.tx.now)
-    verdict = council.verdict
-    return f"Closed: {verdict.outcome}." if verdict else "Closed."
+    return reading.closed(council.verdict)
 
 
 def _told(why: Refusal | None) -> WhyNot | None:

@@ -15,17 +15,22 @@ from placet.control.sent import OneLine, Sent
 from placet.control.sessions import Session
 from placet.control.views import View
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.store import notices, passkeys, people, sessions
 from placet.store.acts import audit_refusal
 from placet.store.engine import Tx
 
 MOST = 20
 SIGN_IN, CONFIRM, REGISTER = "account.sign-in", "account.confirm", "passkey.register"
-WRONG = "This passkey is not known here, or its device did not prove what it must."
-STALE = "This took too long, or was sent before; begin again."
-COPIED = "The device counts fewer uses of this passkey than we do, so there may be a copy of it. It was not accepted."
-FRESH = "Before a passkey is added, confirm that it is you."
-HIDDEN = "Browsers make no passkeys for an address made of numbers; open Placet by its name, such as http://localhost."
+WRONG = Said("This passkey is not known here, or its device did not prove what it must.")
+STALE = Said("This took too long, or was sent before; begin again.")
+COPIED = Said(
+    "The device counts fewer uses of this passkey than we do, so there may be a copy of it. It was not accepted."
+)
+FRESH = Said("Before a passkey is added, confirm that it is you.")
+HIDDEN = Said(
+    "Browsers make no passkeys for an address made of numbers; open Placet by its name, such as http://localhost."
+)
 
 
 class PasskeyName(Sent):
@@ -118,11 +123,13 @@ class Passkeys:
             if not passkeys.answered(tx, answer.challenge, expires):
                 return _no(tx, present.id, REGISTER, "stale-challenge", STALE)
             if len(passkeys.of_person(tx, present.id)) >= MOST:
-                return Problem("too-many-passkeys", f"One person has at most {MOST} passkeys; remove one first.")
+                return Problem(
+                    "too-many-passkeys", Said("One person has at most %(most)s passkeys; remove one first.", most=MOST)
+                )
             key = (new.credential, new.public_key, new.count, new.transports)
             number = passkeys.add(tx, present.id, *key, given.name)
             if number is None:
-                return _no(tx, present.id, REGISTER, "passkey-exists", "This passkey is registered already.")
+                return _no(tx, present.id, REGISTER, "passkey-exists", Said("This passkey is registered already."))
             text = (
                 f"Hello {present.name},\n\nthe passkey “{given.name}” was added to your account; with it one signs in "
                 "under your name. If it was not you, remove it on the page of your account, sign out everywhere, and "

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pwdlib import PasswordHash
 
 from placet.control.errors import Problem
+from placet.domain.said import Said
 
 Answer = TypeVar("Answer")
 
@@ -35,7 +36,9 @@ class Passwords:
 
     async def _slowly(self, work: Callable[[], Answer]) -> Answer:
         if self._waiting >= MOST_WAITING:
-            raise Problem("unavailable", "Very many people are signing in at this moment; try again in a few seconds.")
+            raise Problem(
+                "unavailable", Said("Very many people are signing in at this moment; try again in a few seconds.")
+            )
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)

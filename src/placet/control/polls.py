@@ -17,6 +17,7 @@ from placet.domain import voting
 from placet.domain.access import Action, permitted
 from placet.domain.ballot import BallotRules, Choice
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.domain.voting import VoterStanding
 from placet.store import ballots, proposals, roll, works
 from placet.store import tables as t
@@ -26,7 +27,9 @@ from placet.store.engine import Tx
 
 MOST_OPEN = 200
 MOST_VOTES = 200
-NOT_OPEN = WhyNot(code="vote-not-open", detail="Nobody can vote on this: it is being discussed, or was withdrawn.")
+NOT_OPEN = WhyNot(
+    code="vote-not-open", detail=Said("Nobody can vote on this: it is being discussed, or was withdrawn.")
+)
 
 _p, _d, _a, _n, _x = t.proposal.c, t.decision.c, t.act.c, t.person.c, t.exclusion.c
 

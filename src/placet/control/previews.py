@@ -8,13 +8,14 @@ from placet.connectors.extraction.port import ExtractionUnavailable
 from placet.control.documents import Document, Documents
 from placet.control.errors import Problem, not_found
 from placet.domain.people import Person
+from placet.domain.said import Said
 
 PICTURES = ("image/png", "image/jpeg")
 TEXTS = ("text/plain", "text/csv", "text/markdown")
 PDF = "application/pdf"
 MOST_TEXT = 200_000
-CUT = "This is only the beginning; download the document to read the rest."
-UNSHOWN = "Documents of this kind cannot be shown here; download it to open it."
+CUT = Said("This is only the beginning; download the document to read the rest.")
+UNSHOWN = Said("Documents of this kind cannot be shown here; download it to open it.")
 
 
 @dataclass(frozen=True)

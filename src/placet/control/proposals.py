@@ -12,7 +12,7 @@ from placet.control.waiting import funds_wanted
 from placet.domain import ballot as rule
 from placet.domain import voting
 from placet.domain.ballot import BallotRules
-from placet.domain.explain import in_full
+from placet.domain.said import Said, Text, together
 from placet.domain.task import Verdict
 from placet.store import tables as t
 from placet.store.ballots import NAME, count_of
@@ -81,7 +81,7 @@ class ProposalView(BaseModel):
     subject_hash: str
     roll_hash: str
     paused: bool
-    explanation: str
+    explanation: Text
 
 
 def told(
@@ -102,7 +102,8 @@ def told(
     ends = rule.finalize_at(rules, count)
     explanation = voting.state(rules, count, paused_at or now, verdict).explanation
     if paused_at is not None and verdict is None:
-        explanation = f"Paused since {in_full(paused_at)}: nobody can vote until it is resumed. {explanation}"
+        paused = Said("Paused since %(at)s: nobody can vote until it is resumed.", at=paused_at)
+        explanation = together(paused, explanation)
     return ProposalView(
         id=proposal["id"],
         kind=proposal["kind"],
@@ -140,7 +141,7 @@ def told(
         subject_hash=rules.subject_hash,
         roll_hash=rules.roll_hash,
         paused=paused_at is not None,
-        explanation=f"{explanation} {waiting}".strip(),
+        explanation=together(explanation, waiting),
     )
 
 
@@ -149,11 +150,14 @@ def discussed(
 ) -> ProposalView:
     """The view of a proposal whose vote has not opened; `discussion` is the row of the task that ends with it."""
     opens = discussion["due_at"] if discussion is not None and discussion["state"] == "open" else None
-    when = f"on {in_full(opens)}" if opens is not None else "in a moment"
-    ended = proposal["status"] != PENDING
-    explanation = "Its vote never opened." if ended else f"It is being discussed; the vote opens {when}."
+    if ended := proposal["status"] != PENDING:
+        explanation = Said("Its vote never opened.")
+    elif opens is not None:
+        explanation = Said("It is being discussed; the vote opens on %(at)s.", at=opens)
+    else:
+        explanation = Said("It is being discussed; the vote opens in a moment.")
     if paused_at is not None and not ended:
-        explanation = f"Paused since {in_full(paused_at)}. {explanation}"
+        explanation = together(Said("Paused since %(at)s.", at=paused_at), explanation)
     return ProposalView(
         id=proposal["id"],
         kind=proposal["kind"],

@@ -8,9 +8,10 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 
 from placet.control.views import CandidateView, CaseLine, CaseRef, OutcomeView, TaskLine
-from placet.domain.explain import in_full, task_sentence
+from placet.domain.explain import task_sentence
 from placet.domain.people import Audience, External, Named, Person, Role
-from placet.domain.task import Progress, TaskRules, Verdict, due_at
+from placet.domain.said import Said, later, together
+from placet.domain.task import Progress, TaskRules, Verdict
 from placet.store import tables as t
 from placet.store.cases import CaseState, locked
 from placet.store.engine import Tx
@@ -76,7 +77,7 @@ class Waits(Protocol):
     @property
     def row(self) -> Mapping[Any, Any]: ...
 
-    def waits(self, scope: str, now: datetime) -> str:
+    def waits(self, scope: str, now: datetime) -> Said:
         """For whom or what, and what the clock will do."""
 
 
@@ -102,7 +103,7 @@ class TaskFacts:
     def is_open(self) -> bool:
         return bool(self.row["state"] == "open")
 
-    def waits(self, scope: str, now: datetime) -> str:
+    def waits(self, scope: str, now: datetime) -> Said:
         return sentence(self, scope, now)
 
 
@@ -150,41 +151,36 @@ def open_in(cases: Sequence[str]) -> sa.ColumnElement[bool]:
     return t.decision.c.case_id.in_(cases) & (t.decision.c.state == "open")
 
 
-def sentence(task: TaskFacts, scope: str, now: datetime) -> str:
+def sentence(task: TaskFacts, scope: str, now: datetime) -> Said:
     """Whom this task waits for, and what the clock will do."""
     holder = task.claims[0] if len(task.claims) == 1 else None
     return task_sentence(task.rules, task.progress, task.to, scope, now, holder)
 
 
-def silence(task: TaskFacts) -> str:
-    """What happens if nobody acts on this task."""
-    deadline = due_at(task.rules, task.progress)
-    if deadline is None:
-        return "It waits until somebody acts."
-    chosen = task.rules.outcome(task.rules.silence) if task.rules.silence else None
-    end = f"counts as “{chosen.label}”" if chosen else "expires and the case is refused"
-    return f"If nobody acts, it {end} on {in_full(deadline)}."
+def closed(verdict: Verdict | None) -> Said:
+    """Of a decision that waits no more: how it was closed."""
+    return Said("Closed: %(outcome)s.", outcome=Said(verdict.outcome)) if verdict else Said("Closed.")
 
 
-def waiting_for(case: Mapping[Any, Any], waiting: Sequence[Waits], now: datetime) -> str:
+def waiting_for(case: Mapping[Any, Any], waiting: Sequence[Waits], now: datetime) -> Said:
     """One sentence for a case: what it waits for, or how it ended."""
     if not case["is_open"]:
-        why = (case["outcome"] or {}).get("reason")
-        ended = f"It ended on {in_full(case['closed_at'])}: {case['state']}"
-        return f"{ended}. {why}" if why else f"{ended}."
-    told = " ".join(one.waits(case["scope"], now) for one in waiting if one.row["state"] == "open")
+        state, reason = case["state"], (case["outcome"] or {}).get("reason")
+        ended = Said("It ended on %(at)s: %(state)s.", at=case["closed_at"], state=Said(state))
+        return together(ended, Said(reason)) if reason else ended
+    told = together(*(one.waits(case["scope"], now) for one in waiting if one.row["state"] == "open"))
     if case["paused_at"] is not None:
-        stopped = f"Paused since {in_full(case['paused_at'])}: no act is taken and no clock runs until it is resumed."
-        return f"{stopped} {told}".strip()
+        paused = later("Paused since %(at)s: no act is taken and no clock runs until it is resumed.")
+        return together(Said(paused, at=case["paused_at"]), told)
     if told:
         return told
     if case["cancelled_by"] is not None or case["state"] == CaseState.COMPENSATING:
-        return "What was done is being taken back; nobody needs to act."
+        return Said("What was done is being taken back; nobody needs to act.")
     if case["state"] == CaseState.STARTING:
-        return "It is about to start; nobody needs to act."
+        return Said("It is about to start; nobody needs to act.")
     if case["state"] == CaseState.NEEDS_ATTENTION:
-        return "It needs the attention of a coordinator or an administrator."
-    return "It is at work on its next step; nobody needs to act."
+        return Said("It needs the attention of a coordinator or an administrator.")
+    return Said("It is at work on its next step; nobody needs to act.")
 
 
 def case_line(case: Mapping[Any, Any], waiting: Sequence[Waits], now: datetime) -> CaseLine:

@@ -16,6 +16,7 @@ from placet.domain import lifecycle
 from placet.domain.access import Action, permitted
 from placet.domain.lifecycle import ResourceKind, ResourceState
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.store import people, resources
 from placet.store import tables as t
 from placet.store.acts import audit_refusal
@@ -99,17 +100,23 @@ class Resources:
 
         def act(tx: Tx, present: Person) -> Done | Problem:
             if not permitted(present, Action.REGISTER_RESOURCE, given.scope):
-                detail = f"Only coordinators of {given.scope} and administrators may do this."
+                detail = Said("Only coordinators of %(scope)s and administrators may do this.", scope=given.scope)
                 return forbidden(tx, present, ATTEMPT, detail, {"kind": given.kind, "id": given.id})
             title = given.title or given.id
             if given.kind is ResourceKind.MEMBER:
                 member = people.find(tx, given.id)
                 if member is None or member.external or not member.active:
-                    problem = Problem("unknown-person", "There is no such person in the organisation.", field="id")
+                    problem = Problem(
+                        "unknown-person", Said("There is no such person in the organisation."), field="id"
+                    )
                     return _refused(tx, present, given, problem)
                 title = member.name
             if not resources.register(tx, present.id, given.kind, given.id, given.scope, title):
-                problem = Problem("resource-exists", f"There is such a {given.kind} already.", field="id")
+                problem = Problem(
+                    "resource-exists",
+                    Said("There is such a %(kind)s already.", kind=Said(given.kind.value)),
+                    field="id",
+                )
                 return _refused(tx, present, given, problem)
             shown = _shown(tx, present, given.kind, given.id)
             assert shown is not None

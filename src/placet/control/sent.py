@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from placet.domain.model import Strict
+from placet.domain.said import later
 
 DEEPEST = 32
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -44,7 +45,7 @@ class Sent(Strict):
 
 def _one_line(text: str) -> str:
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
-        raise ValueError("Write this on one line, without control characters.")
+        raise ValueError(later("Write this on one line, without control characters."))
     return text
 
 

@@ -12,13 +12,14 @@ from placet.control.errors import Problem, not_found
 from placet.control.events import Place
 from placet.control.views import View
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.domain.session import SessionRules, alive, confirmed
 from placet.store import sessions
 from placet.store import tables as t
 from placet.store.engine import StoreUnavailable, Tx
 
 TOUCHED_EVERY = timedelta(minutes=1)
-SIGN_IN_FIRST = "Sign in first; your session has ended."
+SIGN_IN_FIRST = Said("Sign in first; your session has ended.")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from placet.domain import task as rule
 from placet.domain.access import Action, permitted
 from placet.domain.audit import canonical
 from placet.domain.dossier import Entry
+from placet.domain.explain import silence_sentence
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.domain.task import Refusal
 from placet.store import acts, documents, signals
 from placet.store import tables as t
@@ -122,7 +124,10 @@ class Tasks:
         def act(tx: Tx, present: Person) -> Done | Problem:
             case = _case_of(tx, present, task_id)
             if case is not None and not permitted(present, Action.REASSIGN, case["scope"]):
-                detail = f"Only coordinators of {case['scope']} and administrators may put a task to somebody else."
+                detail = Said(
+                    "Only coordinators of %(scope)s and administrators may put a task to somebody else.",
+                    scope=case["scope"],
+                )
                 return forbidden(tx, present, "task.reassign", detail, {"task": task_id})
             return _done(task_id, acts.reassign(tx, present, task_id, given.to, given.comment))
 
@@ -170,12 +175,14 @@ def _case_of(tx: Tx, person: Person, task_id: str) -> Mapping[Any, Any] | None:
 def _why_not(tx: Tx, person: Person, task: reading.TaskFacts, case: Mapping[Any, Any]) -> Refusal | None:
     """Why this person cannot answer now, by the same rules as the act itself."""
     if not task.is_open:
-        return Refusal(code="task-closed", detail="This task is closed; the verdict stands.")
+        return Refusal(code="task-closed", detail=Said("This task is closed; the verdict stands."))
     standing = acts.standing(LockedTask(LockedCase(tx, case), task.row), person)
     if why := rule.refusal(task.rules, task.progress, standing):
         return why
     if case["paused_at"] is not None:
-        return Refusal(code="case-paused", detail="The case is paused; nothing can be decided until it is resumed.")
+        return Refusal(
+            code="case-paused", detail=Said("The case is paused; nothing can be decided until it is resumed.")
+        )
     return None
 
 
@@ -195,8 +202,6 @@ def _task_view(tx: Tx, person: Person, task: reading.TaskFacts, case: Mapping[An
         for act in given
     ]
     why = _why_not(tx, person, task, case)
-    verdict = task.verdict
-    closed = f"Closed: {verdict.outcome}." if verdict else "Closed."
     return TaskView(
         id=row["id"],
         case_id=case["id"],
@@ -221,7 +226,7 @@ def _task_view(tx: Tx, person: Person, task: reading.TaskFacts, case: Mapping[An
         can_reassign=task.is_open and permitted(person, Action.REASSIGN, case["scope"]),
         why_not=WhyNot(code=why.code, detail=why.detail) if why else None,
         my_answer=next((answer for answer in answers if answer.person == person.id), None),
-        waiting_for=reading.sentence(task, case["scope"], tx.now) if task.is_open else closed,
-        silence=reading.silence(task),
-        verdict=verdict,
+        waiting_for=reading.sentence(task, case["scope"], tx.now) if task.is_open else reading.closed(task.verdict),
+        silence=silence_sentence(rules, task.progress),
+        verdict=task.verdict,
     )

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from placet.domain.collection import Received
 from placet.domain.people import Grant
+from placet.domain.said import Text
 from placet.domain.task import Seats, Verdict
 
 Item = TypeVar("Item")
@@ -118,7 +119,7 @@ class CaseLine(View):
     paused: bool
     opened_at: datetime
     closed_at: datetime | None
-    waiting_for: str
+    waiting_for: Text
     outcome: dict[str, Any] | None
 
 
@@ -183,8 +184,8 @@ class InboxLine(View):
     title: str
     opened_at: datetime
     due_at: datetime | None
-    why: str
-    silence: str
+    why: Text
+    silence: Text
     claimed_by: list[str]
     outcomes: list[OutcomeView]
     subject_hash: str
@@ -208,7 +209,7 @@ class AnswerView(View):
 
 class WhyNot(View):
     code: str
-    detail: str
+    detail: Text
 
 
 class TaskView(View):
@@ -237,8 +238,8 @@ class TaskView(View):
     can_reassign: bool
     why_not: WhyNot | None
     my_answer: AnswerView | None
-    waiting_for: str
-    silence: str
+    waiting_for: Text
+    silence: Text
     verdict: Verdict | None
 
 

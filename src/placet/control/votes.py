@@ -22,6 +22,7 @@ from placet.control.sent import Sent
 from placet.domain.ballot import BallotRules
 from placet.domain.people import Person
 from placet.domain.proposal import ProposalKind
+from placet.domain.said import Said
 from placet.domain.task import Refusal
 from placet.domain.voting import MAX_COMMENT
 from placet.store import ballots, crash, people, proposals, roll
@@ -96,7 +97,9 @@ class Votes:
         self, whose: str, kind: ProposalKind, proposal_id: str, given: GivenVote, person: str | None = None
     ) -> bytes:
         if self._waiting >= MOST_WAITING:
-            raise Problem("unavailable", "Very many people are voting at this moment; try again in a few seconds.")
+            raise Problem(
+                "unavailable", Said("Very many people are voting at this moment; try again in a few seconds.")
+            )
         # A comment that is too long is refused, and need not wait as a whole.
         comment = given.comment[: MAX_COMMENT + 1]
         answered: asyncio.Future[bytes | Problem] = asyncio.get_running_loop().create_future()
@@ -275,6 +278,8 @@ def _hidden(tx: Tx, person: Person | None, proposal_id: str) -> Problem:
         return Problem("unauthenticated", UNKNOWN_TOKEN)
     if person.external or not person.holds_any(VOTERS.name):
         audit_refusal(tx, person.id, ATTEMPT, "not-a-voter", {"proposal": proposal_id})
-        return Problem("not-a-voter", f"Only people with the role {VOTERS.name} vote; ask an administrator.")
+        return Problem(
+            "not-a-voter", Said("Only people with the role %(role)s vote; ask an administrator.", role=VOTERS.name)
+        )
     audit_refusal(tx, person.id, ATTEMPT, "not-visible", {"proposal": proposal_id})
     return not_found()

@@ -19,6 +19,7 @@ from placet.control.workflows import Start, Workflows
 from placet.domain.access import SEES_ALL, SEES_SCOPE, Action, permitted
 from placet.domain.people import EVERYWHERE, Person
 from placet.domain.proposal import ProposalKind, Recurrence, instance_requirement, weekly_requirement
+from placet.domain.said import Said
 from placet.store import ballots, proposals
 from placet.store import tables as t
 from placet.store.acts import audit_refusal
@@ -142,7 +143,7 @@ class Voting:
                 audit_refusal(tx, present.id, FORCE, "not-visible", {"proposal": proposal_id})
                 return not_found()
             if not permitted(present, Action.FORCE_APPROVE, proposal["scope"]):
-                detail = "Only administrators approve past the voters."
+                detail = Said("Only administrators approve past the voters.")
                 return forbidden(tx, present, FORCE, detail, {"proposal": proposal_id})
             try:
                 with locked_ballot(tx, decision_id(proposal_id, ballots.NAME, 1)) as ballot:
@@ -234,5 +235,7 @@ def overdue(tx: Tx, where: sa.ColumnElement[bool]) -> list[str]:
 
 
 def _no_voter(tx: Tx, person: Person) -> Done | Problem:
-    detail = "Only voters and those who oversee their scope see what is voted on; ask an administrator for the role."
+    detail = Said(
+        "Only voters and those who oversee their scope see what is voted on; ask an administrator for the role."
+    )
     return forbidden(tx, person, READ_PENDING, detail)

@@ -14,6 +14,7 @@ from placet.domain.ballot import BallotRules, deadline, quorum_threshold
 from placet.domain.child import ChildRules, child_sentence
 from placet.domain.funds import FundsRules, funds_sentence
 from placet.domain.multisig import Heard, MultisigRules, multisig_sentence, shown
+from placet.domain.said import Said
 from placet.domain.task import Verdict
 from placet.store import tables as t
 from placet.store.ballots import LockedBallot, count_of
@@ -31,7 +32,7 @@ class BallotFacts:
     rules: BallotRules
     paused_at: datetime | None
 
-    def waits(self, scope: str, now: datetime) -> str:
+    def waits(self, scope: str, now: datetime) -> Said:
         return voting.ballot_sentence(self.rules, count_of(self.row), self.paused_at or now)
 
 
@@ -41,7 +42,7 @@ class FundsFacts:
     rules: FundsRules
     faucet: Mapping[str, int]
 
-    def waits(self, scope: str, now: datetime) -> str:
+    def waits(self, scope: str, now: datetime) -> Said:
         return funds_sentence(self.rules, timedelta(microseconds=self.row["shift_us"]), self.faucet)
 
 
@@ -50,7 +51,7 @@ class ChildFacts:
     row: Mapping[Any, Any]
     rules: ChildRules
 
-    def waits(self, scope: str, now: datetime) -> str:
+    def waits(self, scope: str, now: datetime) -> Said:
         return child_sentence(self.rules)
 
 
@@ -61,7 +62,7 @@ class MultisigFacts:
     heard: Heard
     paused_at: datetime | None
 
-    def waits(self, scope: str, now: datetime) -> str:
+    def waits(self, scope: str, now: datetime) -> Said:
         return multisig_sentence(self.rules, self.heard, self.paused_at or now)
 
 
@@ -104,7 +105,7 @@ def waiting_in(tx: Tx, cases: Sequence[str]) -> dict[str, list[Waits]]:
     return by_case(found)
 
 
-def funds_wanted(tx: Tx, cases: Sequence[str], now: datetime) -> dict[str, str]:
+def funds_wanted(tx: Tx, cases: Sequence[str], now: datetime) -> dict[str, Said]:
     """For each of these cases that waits for money, why."""
     if not cases:
         return {}

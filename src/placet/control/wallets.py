@@ -12,14 +12,15 @@ from placet.control.sent import Sent
 from placet.control.views import View
 from placet.domain.access import Action, permitted
 from placet.domain.people import EVERYWHERE, Person
+from placet.domain.said import Said
 from placet.domain.signature import BadSignature, CannotRecover, wallet_proof
 from placet.store import people, wallets
 from placet.store.acts import audit_refusal
 from placet.store.engine import Tx
 
 ATTEMPT = "wallet.register"
-NOT_YOURS = "Only administrators may do this for somebody else."
-REPLACES = "You have a wallet already; an administrator registers another one in its place."
+NOT_YOURS = Said("Only administrators may do this for somebody else.")
+REPLACES = Said("You have a wallet already; an administrator registers another one in its place.")
 
 
 class GivenWallet(Sent):
@@ -67,7 +68,9 @@ class Wallets:
             if isinstance(checked, Problem):
                 return _refused(tx, present, person_id, checked)
             if given.signature is None and not administers:
-                detail = "Sign the typed data with this wallet, to show that it is yours, or ask an administrator."
+                detail = Said(
+                    "Sign the typed data with this wallet, to show that it is yours, or ask an administrator."
+                )
                 return _refused(tx, present, person_id, Problem("signature-missing", detail, field="signature"))
             if not administers and (before := wallets.find(tx, person_id)) and before.address != checked:
                 return forbidden(tx, present, ATTEMPT, REPLACES, {"person": person_id})
@@ -85,7 +88,9 @@ class Wallets:
         try:
             address = _spelled(given.address)
             if given.signature is not None and recover(self._proof(person_id, address), given.signature) != address:
-                detail = "Another wallet signed, or something else was signed; ask for the typed data of this address."
+                detail = Said(
+                    "Another wallet signed, or something else was signed; ask for the typed data of this address."
+                )
                 return Problem("wrong-signature", detail, field="signature")
         except BadSignature as error:
             return Problem(error.code, error.detail, field="signature")

@@ -19,6 +19,7 @@ from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Opening, Patience, title_of
 from placet.domain.forms import Fault
 from placet.domain.people import Person
+from placet.domain.said import Said, listed
 from placet.durable.workflow import Entry, descendants
 from placet.store import cases
 from placet.store.ballots import RollNotStaged
@@ -89,11 +90,13 @@ class Workflows:
 
         def act(tx: Tx, present: Person) -> Done | Problem:
             if not entry.by_people:
-                detail = "People do not start this workflow; another one does when its time comes."
+                detail = Said("People do not start this workflow; another one does when its time comes.")
                 return forbidden(tx, present, "case.start", detail, {"kind": kind, "scope": given.scope})
             if not permitted(present, Action.START, given.scope, entry.starters):
-                who = " or ".join(entry.starters) if entry.starters else "somebody with a role"
-                detail = f"Only {who} in the scope {given.scope} may start this workflow."
+                who = listed(entry.starters) if entry.starters else Said("somebody with a role")
+                detail = Said(
+                    "Only %(who)s in the scope %(scope)s may start this workflow.", who=who, scope=given.scope
+                )
                 return forbidden(tx, present, "case.start", detail, {"kind": kind, "scope": given.scope})
             request = self._prepared[kind](tx, present, given.scope, checked) if kind in self._prepared else checked
             if isinstance(request, Problem):
@@ -129,19 +132,21 @@ class Workflows:
                     await move_on(self._door.store, staging)
                 if not staging.done:
                     await forget(self._door.store, staging)
-                    raise Problem("unavailable", "The voters keep changing; try again in a minute.") from large
+                    raise Problem("unavailable", Said("The voters keep changing; try again in a minute.")) from large
 
     def _entry(self, kind: str) -> Entry:
         entry = self._entries.get(kind)
         if entry is None:
-            known = ", ".join(sorted(self._entries)) or "none"
-            raise Problem("unknown-kind", f"There is no such workflow; there are: {known}.", field="kind")
+            known = tuple(sorted(self._entries)) or Said("none")
+            raise Problem(
+                "unknown-kind", Said("There is no such workflow; there are: %(known)s.", known=known), field="kind"
+            )
         return entry
 
     def _checked(self, entry: Entry, request: dict[str, Any]) -> dict[str, Any]:
         """The request as the case will carry it: complete, and in JSON."""
         if len(canonical(request)) > MAX_REQUEST_BYTES:
-            raise Problem("too-large", "A request may have at most 256 KiB.", field="request")
+            raise Problem("too-large", Said("A request may have at most 256 KiB."), field="request")
         try:
             taken = entry.request.model_validate(request)
         except ValidationError as error:

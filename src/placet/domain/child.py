@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from placet.domain.model import Durable
+from placet.domain.said import Said
 from placet.domain.task import Reason, Verdict
 
 COMPLETED = "completed"
@@ -35,5 +36,5 @@ def ended(case: str, state: str, outcome: dict[str, Any], at: datetime) -> Verdi
     )
 
 
-def child_sentence(rules: ChildRules) -> str:
-    return f"Waiting for the end of another case, {rules.case}: {rules.title}."
+def child_sentence(rules: ChildRules) -> Said:
+    return Said("Waiting for the end of another case, %(case)s: %(title)s.", case=rules.case, title=Said(rules.title))

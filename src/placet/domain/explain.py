@@ -1,37 +1,34 @@
 """One sentence for every waiting case: whom it waits for, and what happens when if nobody acts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from placet.domain.people import Audience, External, Named, Role
-from placet.domain.span import in_words
+from placet.domain.said import Said, Value, listed, together
 from placet.domain.task import Progress, Rung, RungAction, TaskRules, due_at
-
-
-def in_full(at: datetime) -> str:
-    return f"{at:%-d %B %Y %H:%M} UTC"
-
-
-def listed(names: Iterable[str], conjunction: str = "or") -> str:
-    """`a`, `a or b`, `a, b or c`."""
-    *first, last = [*names] or ["nobody"]
-    return f"{', '.join(first)} {conjunction} {last}" if first else last
 
 
 def audience(who: Audience, scope: str) -> str:
     match who:
         case Role():
-            return f"somebody with the role {who.name} in {who.scope or scope}"
+            return Said("somebody with the role %(role)s in %(scope)s", role=who.name, scope=who.scope or scope)
         case Named():
             return who.person
         case External():
-            return f"{who.name} (outside the organisation)"
+            return Said("%(name)s (outside the organisation)", name=who.name)
 
 
-def _next_rung(rung: Rung, scope: str, at: datetime) -> str:
-    if rung.action is RungAction.REMIND:
-        return f"a reminder goes out on {in_full(at)}"
-    return f"on {in_full(at)} {listed((audience(who, scope) for who in rung.to), 'and')} will be asked as well"
+def reminder(at: datetime) -> Said:
+    return Said("a reminder goes out on %(at)s", at=at)
+
+
+def unless(steps: Sequence[str]) -> Said:
+    """What the clock does unless somebody acts, one thing after the other."""
+    if not steps:
+        return Said("It waits until somebody acts.")
+    first, *others = steps
+    then = [Said("then %(step)s", step=one) for one in others]
+    return Said("If nobody acts, %(steps)s.", steps=(first, *then))
 
 
 def task_sentence(
@@ -41,29 +38,53 @@ def task_sentence(
     scope: str,
     now: datetime,
     claimed_by: str | None = None,
-) -> str:
+) -> Said:
     """Why a task waits, and what the clock will do; `to` is who may fill a seat now."""
-    asked = listed(audience(who, scope) for who in to)
-    seats = rules.seats
-    whom = f"{claimed_by}, who claimed it" if claimed_by else asked
-    if seats.total > 1:
-        count = progress.cast
-        whom = f"{seats.needed} of {seats.total} answers from {asked} ({count} so far)"
-    parts = [f"Waiting for {whom}: {rules.title}."]
-    deadline = due_at(rules, progress)
     ahead = rules.ladder[progress.rung :]
     # The next thing the clock does, and every later one that brings in other people.
     told = [rung for place, rung in enumerate(ahead) if place == 0 or rung.action is RungAction.ESCALATE]
     steps = [_next_rung(rung, scope, rung.at + progress.shift) for rung in told]
-    if deadline:
-        left = deadline - now
+    if deadline := due_at(rules, progress):
         chosen = rules.outcome(rules.silence) if rules.silence else None
-        end = f"counts as “{chosen.label}”" if chosen else "expires and the case is refused"
-        when = f"in {in_words(left)}" if left.total_seconds() > 0 else "now"
-        steps.append(f"it {end} on {in_full(deadline)} ({when})")
-    if steps:
-        sentence = ", then ".join(steps)
-        parts.append(f"If nobody acts, {sentence}.")
-    else:
-        parts.append("It waits until somebody acts.")
-    return " ".join(parts)
+        when: dict[str, Value] = {"at": deadline, "left": deadline - now}
+        steps.append(
+            Said("it counts as “%(outcome)s” on %(at)s (%(left)s)", outcome=Said(chosen.label), **when)
+            if chosen
+            else Said("it expires and the case is refused on %(at)s (%(left)s)", **when)
+        )
+    asked = listed(audience(who, scope) for who in to)
+    return together(_waiting(rules, progress, asked, claimed_by), unless(steps))
+
+
+def silence_sentence(rules: TaskRules, progress: Progress) -> Said:
+    """What happens to a task if nobody acts."""
+    deadline = due_at(rules, progress)
+    if deadline is None:
+        return unless([])
+    chosen = rules.outcome(rules.silence) if rules.silence else None
+    if chosen is None:
+        return Said("If nobody acts, it expires and the case is refused on %(at)s.", at=deadline)
+    return Said("If nobody acts, it counts as “%(outcome)s” on %(at)s.", outcome=Said(chosen.label), at=deadline)
+
+
+def _waiting(rules: TaskRules, progress: Progress, asked: str, claimed_by: str | None) -> Said:
+    seats, title = rules.seats, Said(rules.title)
+    if seats.total > 1:
+        return Said(
+            "Waiting for %(needed)s of %(total)s answers from %(whom)s (%(count)s so far): %(title)s.",
+            needed=seats.needed,
+            total=seats.total,
+            whom=asked,
+            count=progress.cast,
+            title=title,
+        )
+    if claimed_by:
+        return Said("Waiting for %(whom)s, who claimed it: %(title)s.", whom=claimed_by, title=title)
+    return Said("Waiting for %(whom)s: %(title)s.", whom=asked, title=title)
+
+
+def _next_rung(rung: Rung, scope: str, at: datetime) -> Said:
+    if rung.action is RungAction.REMIND:
+        return reminder(at)
+    whom = listed((audience(who, scope) for who in rung.to), "and")
+    return Said("on %(at)s %(whom)s will be asked as well", at=at, whom=whom)

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from pydantic import Field
 
-from placet.domain.explain import in_full
 from placet.domain.model import Durable
 from placet.domain.proposal import MAX_AMOUNT
+from placet.domain.said import Said, together
 from placet.domain.span import Span
 from placet.domain.task import Reason, Verdict
 
@@ -80,8 +80,11 @@ def on_expiry(rules: FundsRules, shift: timedelta, now: datetime) -> Verdict | N
     return Verdict(outcome=UNFUNDED, favourable=False, reason=Reason.EXPIRED, at=at, comment=comment)
 
 
-def funds_sentence(rules: FundsRules, shift: timedelta, faucet: Mapping[str, int]) -> str:
+def funds_sentence(rules: FundsRules, shift: timedelta, faucet: Mapping[str, int]) -> Said:
     """Why a case waits for money, and what happens if none comes."""
+    why = Said(
+        "Waiting for funds: %(amount)s is needed, %(free)s is free.", amount=rules.amount, free=faucet["unallocated"]
+    )
     at = expires_at(rules, shift)
-    end = f"If none comes, it expires on {in_full(at)}." if at else "It waits until there is enough."
-    return f"Waiting for funds: {rules.amount} is needed, {faucet['unallocated']} is free. {end}"
+    end = Said("If none comes, it expires on %(at)s.", at=at) if at else Said("It waits until there is enough.")
+    return together(why, end)

@@ -8,6 +8,7 @@ from pydantic import Field
 from placet.domain.membership import RoleOrder
 from placet.domain.model import Durable
 from placet.domain.people import COORDINATOR, COUNCIL, MEMBER
+from placet.domain.said import Said
 
 
 class ResourceKind(StrEnum):
@@ -60,8 +61,14 @@ def possible(kind: str, was: str) -> tuple[str, ...]:
 
 def not_allowed(kind: str, was: str, becomes: str) -> str:
     """Why there is no such change, and what there is."""
-    there = ", ".join(possible(kind, was)) or "nothing else"
-    return f"A {kind} that is {was} cannot become {becomes}; it can become {there}."
+    there = tuple(Said(state) for state in possible(kind, was)) or Said("nothing else")
+    return Said(
+        "A %(kind)s that is %(was)s cannot become %(becomes)s; it can become %(there)s.",
+        kind=Said(kind),
+        was=Said(was),
+        becomes=Said(becomes),
+        there=there,
+    )
 
 
 class StateOrder(Durable):

@@ -8,11 +8,12 @@ from typing import Any
 from pydantic import Field
 
 from placet.domain.calendar import BusinessCalendar
-from placet.domain.explain import in_full, listed
+from placet.domain.explain import reminder, unless
 from placet.domain.intent import Intent
 from placet.domain.model import Durable
 from placet.domain.people import COUNCIL, Role
-from placet.domain.span import Span, in_words
+from placet.domain.said import Said, later, listed, together
+from placet.domain.span import Span
 from placet.domain.task import Reason, Refusal, Verdict
 
 APPROVED, REFUSED, EXPIRED = "approved", "refused", "expired"
@@ -111,8 +112,8 @@ class MemberStanding(Durable):
 
 def barred(spec: MultisigSpec, requester: str, members: Iterable[Member]) -> dict[str, str]:
     """Who may not sign, and why: whoever asked, whoever is named, and whoever holds the wallet that is paid."""
-    payee = {one.person: "you would be paid by it" for one in members if _same(one.wallet, spec.intent.to)}
-    return {**payee, requester: "you asked for it", **spec.excluded}
+    payee = {one.person: later("you would be paid by it") for one in members if _same(one.wallet, spec.intent.to)}
+    return {**payee, requester: later("you asked for it"), **spec.excluded}
 
 
 def freeze(
@@ -173,34 +174,39 @@ def hindrance(
     """Why this person cannot act so now, whatever they send; None if they can."""
     me = standing.person
     if not is_open:
-        return Refusal(code="multisig-closed", detail="This approval is closed; its verdict stands.")
+        return Refusal(code="multisig-closed", detail=Said("This approval is closed; its verdict stands."))
     if paused:
-        return Refusal(code="case-paused", detail="The case is paused; nothing can be decided until it is resumed.")
+        detail = Said("The case is paused; nothing can be decided until it is resumed.")
+        return Refusal(code="case-paused", detail=detail)
     if standing.excluded is not None:
-        return Refusal(code="excluded", detail=f"You cannot decide this: {standing.excluded}.")
+        detail = Said("You cannot decide this: %(why)s.", why=Said(standing.excluded))
+        return Refusal(code="excluded", detail=detail)
     member = rules.member(me)
     if member is None:
-        return Refusal(code="not-a-member", detail="You were not of the council when this was put to it.")
+        return Refusal(code="not-a-member", detail=Said("You were not of the council when this was put to it."))
     if act is Act.WITHDRAW and any(approval.person == me for approval in heard.approvals):
         # What they gave stays when they lose the role, so they may still take it back.
         return None
     if not standing.holds_role:
-        return Refusal(code="role-revoked", detail=f"You no longer hold the role {rules.council.name}.")
+        detail = Said("You no longer hold the role %(role)s.", role=rules.council.name)
+        return Refusal(code="role-revoked", detail=detail)
     if act is Act.WITHDRAW:
-        return Refusal(code="nothing-to-withdraw", detail="There is no approval of yours to take back.")
+        return Refusal(code="nothing-to-withdraw", detail=Said("There is no approval of yours to take back."))
     if me in heard.refusals:
-        return Refusal(code="already-refused", detail="You have refused already; a refusal stands.")
+        return Refusal(code="already-refused", detail=Said("You have refused already; a refusal stands."))
     if me in heard.acted:
-        return Refusal(code="already-approved", detail="You have approved already; one approval a person.")
+        return Refusal(code="already-approved", detail=Said("You have approved already; one approval a person."))
     if act is Act.REFUSE:
         return None
     if rules.wallets and member.wallet is None:
-        detail = "You had no registered wallet when this was put to the council; it takes a wallet's signature."
+        detail = Said("You had no registered wallet when this was put to the council; it takes a wallet's signature.")
         return Refusal(code="no-wallet", detail=detail)
     if rules.wallets and any(_same(approval.wallet, member.wallet) for approval in heard.approvals):
-        return Refusal(code="wallet-used", detail="This wallet has signed already; two people cannot share one.")
+        detail = Said("This wallet has signed already; two people cannot share one.")
+        return Refusal(code="wallet-used", detail=detail)
     if rules.ordered and (first := turn(rules, heard, able)) != me:
-        return Refusal(code="not-your-turn", detail=f"The council signs one after the other; now it is {first}'s turn.")
+        detail = Said("The council signs one after the other; now it is %(first)s's turn.", first=first or "")
+        return Refusal(code="not-your-turn", detail=detail)
     return None
 
 
@@ -221,17 +227,17 @@ def refusal(
     if why := hindrance(rules, heard, standing, act, is_open=is_open, paused=paused, able=able):
         return why
     if act is Act.REFUSE and not comment.strip():
-        return Refusal(code="comment-required", detail="Say why in a comment.", field="comment")
+        return Refusal(code="comment-required", detail=Said("Say why in a comment."), field="comment")
     if act is not Act.APPROVE:
         return None
     if intent_hash != rules.intent_hash:
-        detail = "What you looked at is not what is asked now; read it again."
+        detail = Said("What you looked at is not what is asked now; read it again.")
         return Refusal(code="stale-intent", detail=detail, field="intent_hash")
     if rules.wallets and not signed:
-        detail = "Sign the typed data with your registered wallet, and send the signature."
+        detail = Said("Sign the typed data with your registered wallet, and send the signature.")
         return Refusal(code="signature-missing", detail=detail, field="signature")
     if signed and not rules.wallets:
-        detail = "This council approves without wallets; leave the signature out."
+        detail = Said("This council approves without wallets; leave the signature out.")
         return Refusal(code="signature-unwanted", detail=detail, field="signature")
     return None
 
@@ -241,9 +247,16 @@ def signer_refusal(member: Member, signer: str, known: bool) -> Refusal | None:
     if _same(signer, member.wallet):
         return None
     if known:
-        detail = f"This was signed by {signer}, the wallet of somebody else; yours is {member.wallet}."
+        detail = Said(
+            "This was signed by %(signer)s, the wallet of somebody else; yours is %(wallet)s.",
+            signer=signer,
+            wallet=str(member.wallet),
+        )
         return Refusal(code="wrong-wallet", detail=detail, field="signature")
-    detail = f"Your wallet {member.wallet} did not sign this intent: it signed another one, or another wallet signed."
+    detail = Said(
+        "Your wallet %(wallet)s did not sign this intent: it signed another one, or another wallet signed.",
+        wallet=str(member.wallet),
+    )
     return Refusal(code="wrong-signature", detail=detail, field="signature")
 
 
@@ -290,24 +303,40 @@ def on_silence(rules: MultisigRules, heard: Heard, decision: str, now: datetime)
     return _verdict(rules, heard, decision, EXPIRED, Reason.EXPIRED, at, comment)
 
 
-def multisig_sentence(rules: MultisigRules, heard: Heard, now: datetime) -> str:
+def multisig_sentence(rules: MultisigRules, heard: Heard, now: datetime) -> Said:
     """Why a case waits for its council, and what happens if nobody acts."""
-    given = [approval.person for approval in heard.approvals]
     owing = [one.person for one in rules.members if one.person not in heard.acted and _counts(rules, one)]
-    whom = listed(owing, "then" if rules.ordered else "or")
-    far = f"{len(given)} so far, by {listed(given, 'and')}" if given else "none so far"
-    refused = f"; refused by {listed(heard.refusals, 'and')}" if heard.refusals else ""
-    how = " with their wallets" if rules.wallets else ""
-    needed = f"{rules.threshold} of {len(rules.members)} approvals{how}"
-    parts = [f"Waiting for {needed} ({far}{refused}), from {whom}: {rules.title}."]
+    waiting = (
+        later("Waiting for %(needed)s of %(members)s approvals with their wallets (%(far)s), from %(whom)s: %(title)s.")
+        if rules.wallets
+        else later("Waiting for %(needed)s of %(members)s approvals (%(far)s), from %(whom)s: %(title)s.")
+    )
+    why = Said(
+        waiting,
+        needed=rules.threshold,
+        members=len(rules.members),
+        far=_so_far(heard),
+        whom=listed(owing, "then" if rules.ordered else "or"),
+        title=Said(rules.title),
+    )
     steps = []
     if (at := reminder_at(rules, heard)) is not None:
-        steps.append(f"a reminder goes out on {in_full(at)}")
+        steps.append(reminder(at))
     if (end := deadline(rules, heard)) is not None:
-        when = f"in {in_words(end - now)}" if end > now else "now"
-        steps.append(f"it expires and nothing is paid on {in_full(end)} ({when})")
-    parts.append(f"If nobody acts, {', then '.join(steps)}." if steps else "It waits until somebody acts.")
-    return " ".join(parts)
+        steps.append(Said("it expires and nothing is paid on %(at)s (%(left)s)", at=end, left=end - now))
+    return together(why, unless(steps))
+
+
+def _so_far(heard: Heard) -> Said:
+    given = [approval.person for approval in heard.approvals]
+    far = (
+        Said("%(count)s so far, by %(whom)s", count=len(given), whom=listed(given, "and"))
+        if given
+        else Said("none so far")
+    )
+    if not heard.refusals:
+        return far
+    return Said("%(far)s; refused by %(whom)s", far=far, whom=listed(heard.refusals, "and"))
 
 
 def shown(verdict: Verdict) -> Verdict:

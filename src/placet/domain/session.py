@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pydantic import Field, field_validator
 
 from placet.domain.model import Durable
+from placet.domain.said import Said
 from placet.domain.span import Span
 
 FREE_ATTEMPTS = 5
@@ -62,12 +63,12 @@ def block(failures: int) -> timedelta | None:
 def unfit_password(password: str, *known: str) -> str | None:
     """Why this may not be a password, or None; `known` are the person's own names."""
     if len(password) < 10:
-        return "Use at least 10 characters; several words are easiest to remember."
+        return Said("Use at least 10 characters; several words are easiest to remember.")
     if len(password) > 200:
-        return "Use at most 200 characters."
+        return Said("Use at most 200 characters.")
     lowered = password.casefold()
     if len(set(lowered)) < 5:
-        return "Use more different characters."
+        return Said("Use more different characters.")
     if any(name and lowered.replace(name.casefold(), "") != lowered and len(lowered) < len(name) + 8 for name in known):
-        return "Do not build it from your own name or address."
+        return Said("Do not build it from your own name or address.")
     return None

@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -57,11 +57,17 @@ class Span:
         return value if isinstance(value, Span) else cls(value)
 
 
-def in_words(length: timedelta) -> str:
-    """The length in its largest sensible unit: `3 days`, `1 hour`, `20 seconds`."""
+Unit = Literal["day", "hour", "minute", "second"]
+SIZES: tuple[tuple[Unit, int], ...] = (("day", 86400), ("hour", 3600), ("minute", 60))
+
+
+def largest(length: timedelta) -> tuple[int, Unit]:
+    """The length in its largest sensible unit, rounded."""
     seconds = round(length.total_seconds())
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= size:
-            number = round(seconds / size)
-            return f"{number} {unit}{'' if number == 1 else 's'}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+    return next(((round(seconds / size), unit) for unit, size in SIZES if seconds >= size), (seconds, "second"))
+
+
+def in_words(length: timedelta) -> str:
+    """`3 days`, `1 hour`, `20 seconds`."""
+    number, unit = largest(length)
+    return f"{number} {unit}{'' if number == 1 else 's'}"

@@ -15,6 +15,7 @@ from placet.domain.calendar import BusinessCalendar
 from placet.domain.collection import DocumentRequest
 from placet.domain.model import Durable
 from placet.domain.people import Audience, Role
+from placet.domain.said import Said, Text, later
 from placet.domain.span import Span
 
 
@@ -246,27 +247,38 @@ class Refusal(Durable):
     """Why an act does not count: a stable code, a sentence for the person, and the field at fault."""
 
     code: str
-    detail: str
+    detail: Text
     field: str | None = None
+
+
+PASSED_ON = later("you passed it on to %(person)s")
+
+
+def barred(reason: str) -> Said:
+    """Why somebody may not decide, by what is kept of it."""
+    passed_on = PASSED_ON.partition("%")[0]
+    return Said(PASSED_ON, person=reason.removeprefix(passed_on)) if reason.startswith(passed_on) else Said(reason)
 
 
 def refusal(rules: TaskRules, progress: Progress, standing: Standing) -> Refusal | None:
     """Why this person may not act on this task, or None. The one place where separation of duties is decided."""
     if standing.excluded is not None:
-        return Refusal(code="excluded", detail=f"You cannot decide this: {standing.excluded}.")
+        detail = Said("You cannot decide this: %(why)s.", why=barred(standing.excluded))
+        return Refusal(code="excluded", detail=detail)
     if standing.answered:
-        return Refusal(code="already-answered", detail="You have already answered; an answer cannot be changed.")
+        detail = Said("You have already answered; an answer cannot be changed.")
+        return Refusal(code="already-answered", detail=detail)
     if not standing.candidate:
-        return Refusal(code="not-asked", detail="This task was not put to you.")
+        return Refusal(code="not-asked", detail=Said("This task was not put to you."))
     if standing.lacks:
-        return Refusal(code="not-qualified", detail=f"This takes somebody who holds {', '.join(standing.lacks)}.")
+        detail = Said("This takes somebody who holds %(roles)s.", roles=standing.lacks)
+        return Refusal(code="not-qualified", detail=detail)
     if not standing.holds_claim:
         if progress.cast >= rules.seats.total:
-            return Refusal(code="seats-taken", detail="Everybody who was needed has answered.")
+            return Refusal(code="seats-taken", detail=Said("Everybody who was needed has answered."))
         if progress.cast + standing.claimed_by_others >= rules.seats.total:
-            return Refusal(
-                code="claimed", detail="Somebody else has claimed this task; ask them to release it, or a coordinator."
-            )
+            detail = Said("Somebody else has claimed this task; ask them to release it, or a coordinator.")
+            return Refusal(code="claimed", detail=detail)
     return None
 
 
@@ -284,16 +296,17 @@ def answer_refusal(
         return why
     chosen = rules.outcome(outcome)
     if chosen is None or chosen.by_clock:
-        names = ", ".join(choice.name for choice in rules.outcomes if not choice.by_clock)
-        return Refusal(code="unknown-outcome", detail=f"Choose one of: {names}.", field="outcome")
+        names = tuple(choice.name for choice in rules.outcomes if not choice.by_clock)
+        detail = Said("Choose one of: %(choices)s.", choices=names)
+        return Refusal(code="unknown-outcome", detail=detail, field="outcome")
     if outcome in rules.comment_on and not comment.strip():
-        return Refusal(code="comment-required", detail="Say why in a comment.", field="comment")
+        return Refusal(code="comment-required", detail=Said("Say why in a comment."), field="comment")
     if subject_hash is not None and subject_hash != rules.subject_hash:
-        return Refusal(
-            code="stale-subject", detail="What you looked at has changed since; read it again.", field="subject_hash"
-        )
+        detail = Said("What you looked at has changed since; read it again.")
+        return Refusal(code="stale-subject", detail=detail, field="subject_hash")
     if missing and outcome in rules.documents_on:
-        return Refusal(code="documents-missing", detail=f"Still missing: {', '.join(missing)}.", field="documents")
+        detail = Said("Still missing: %(documents)s.", documents=missing)
+        return Refusal(code="documents-missing", detail=detail, field="documents")
     return None
 
 

@@ -15,9 +15,8 @@ from placet.domain.ballot import (
     on_vote,
     quorum_threshold,
 )
-from placet.domain.explain import in_full
 from placet.domain.model import Durable
-from placet.domain.span import in_words
+from placet.domain.said import Said, Text, later
 from placet.domain.task import Reason, Refusal, Verdict
 
 MAX_COMMENT = 8000
@@ -52,30 +51,35 @@ def refusal(
     if standing.cast is not None and choice == standing.cast:
         return None
     if standing.is_proposer:
-        return Refusal(code="own-proposal", detail="You cannot vote on your own proposal.")
+        return Refusal(code="own-proposal", detail=Said("You cannot vote on your own proposal."))
     if standing.excluded is not None:
-        return Refusal(code="excluded", detail=f"You cannot vote on this: {standing.excluded}.")
+        detail = Said("You cannot vote on this: %(why)s.", why=Said(standing.excluded))
+        return Refusal(code="excluded", detail=detail)
     if not standing.still_voter:
         role = rules.electorate.name
-        return Refusal(
-            code="not-a-voter", detail=f"Only people with the role {role} vote on this; ask an administrator."
-        )
+        detail = Said("Only people with the role %(role)s vote on this; ask an administrator.", role=role)
+        return Refusal(code="not-a-voter", detail=detail)
     if not standing.on_roll:
-        detail = "The list of voters was fixed when this vote opened, and you were not on it."
+        detail = Said("The list of voters was fixed when this vote opened, and you were not on it.")
         return Refusal(code="not-on-roll", detail=detail)
     if choice not in (Choice.APPROVE, Choice.DENY):
-        return Refusal(code="unknown-outcome", detail="Choose one of: approve, deny.", field="decision")
+        return Refusal(code="unknown-outcome", detail=Said("Choose one of: approve, deny."), field="decision")
     if len(comment) > MAX_COMMENT:
-        detail = f"A comment may have at most {MAX_COMMENT} characters; shorten it."
+        detail = Said("A comment may have at most %(most)s characters; shorten it.", most=MAX_COMMENT)
         return Refusal(code="comment-too-long", detail=detail, field="comment")
     if standing.cast is not None:
-        detail = f"You have already voted to {standing.cast}; a vote cannot be changed."
+        detail = (
+            Said("You have already voted to approve; a vote cannot be changed.")
+            if standing.cast is Choice.APPROVE
+            else Said("You have already voted to deny; a vote cannot be changed.")
+        )
         return Refusal(code="already-voted", detail=detail)
     # While the clock stands still, only the row can say that the ballot is closed.
     if not is_open or (not paused and now >= deadline(rules, count)):
-        return Refusal(code="ballot-closed", detail="This vote is closed; read how it ended.")
+        return Refusal(code="ballot-closed", detail=Said("This vote is closed; read how it ended."))
     if paused:
-        return Refusal(code="case-paused", detail="The vote is paused; nobody can vote until it is resumed.")
+        detail = Said("The vote is paused; nobody can vote until it is resumed.")
+        return Refusal(code="case-paused", detail=detail)
     return None
 
 
@@ -91,7 +95,7 @@ class Evaluation(Durable):
     state: BallotState
     verdict: Verdict | None
     next_at: datetime | None
-    explanation: str
+    explanation: Text
 
 
 def state(rules: BallotRules, count: Count, now: datetime, verdict: Verdict | None = None) -> Evaluation:
@@ -112,39 +116,79 @@ def state(rules: BallotRules, count: Count, now: datetime, verdict: Verdict | No
     )
 
 
-def ballot_sentence(rules: BallotRules, count: Count, now: datetime) -> str:
+def ballot_sentence(rules: BallotRules, count: Count, now: datetime) -> Said:
     """Whom an open ballot waits for, and what happens when if nobody votes."""
     ends = deadline(rules, count)
-    when = f"{in_full(ends)} (in {in_words(ends - now)})"
+    at, left = ends, ends - now
     if rules.total == 0:
-        return f"Nobody is entitled to vote; unless an administrator approves it, the vote expires on {when}."
-    voted = f"{_turnout(rules, count)} ({count.approve} for, {count.deny} against)"
+        return Said(
+            "Nobody is entitled to vote; unless an administrator approves it, the vote expires on %(at)s (%(left)s).",
+            at=at,
+            left=left,
+        )
+    voted = _turnout(rules, count)
     if count.quorum_at is None:
-        missing = quorum_threshold(rules) - count.cast
-        more = "1 more vote is" if missing == 1 else f"{missing} more votes are"
-        return f"{voted}; {more} needed for quorum, without which the vote expires on {when}."
-    result = "approved" if leading(rules, count) is Choice.APPROVE else "rejected"
-    tie = ", as a tie counts as that" if count.approve == count.deny else ""
-    return f"{voted}; the vote closes on {when}, and as it stands the proposal would be {result}{tie}."
+        needed = Said.plural(
+            "%(num)s more vote is needed for quorum, without which the vote expires on %(at)s (%(left)s)",
+            "%(num)s more votes are needed for quorum, without which the vote expires on %(at)s (%(left)s)",
+            quorum_threshold(rules) - count.cast,
+            at=at,
+            left=left,
+        )
+        return Said("%(voted)s; %(needed)s.", voted=voted, needed=needed)
+    return Said(
+        "%(voted)s; the vote closes on %(at)s (%(left)s), and as it stands %(result)s.",
+        voted=voted,
+        at=at,
+        left=left,
+        result=_foreseen(leading(rules, count) is Choice.APPROVE, count.approve == count.deny),
+    )
 
 
-def closed_sentence(rules: BallotRules, count: Count, verdict: Verdict) -> str:
+def _foreseen(approved: bool, tie: bool) -> Said:
+    if approved:
+        if tie:
+            return Said("the proposal would be approved, as a tie counts as that")
+        return Said("the proposal would be approved")
+    return (
+        Said("the proposal would be rejected, as a tie counts as that")
+        if tie
+        else Said("the proposal would be rejected")
+    )
+
+
+CLOSED = {
+    Choice.APPROVE: later("Approved on %(at)s %(why)s: %(voted)s."),
+    Choice.DENY: later("Rejected on %(at)s %(why)s: %(voted)s."),
+    EXPIRED: later("Expired on %(at)s %(why)s: %(voted)s."),
+}
+
+
+def closed_sentence(rules: BallotRules, count: Count, verdict: Verdict) -> Said:
     """How a ballot ended, and why."""
-    result = {Choice.APPROVE: "Approved", Choice.DENY: "Rejected", EXPIRED: "Expired"}.get(verdict.outcome, "Closed")
     match verdict.reason:
         case Reason.FORCED:
-            why = "by an administrator, past the voters"
+            why = Said("by an administrator, past the voters")
         case Reason.EARLY:
-            why = "early, as enough of all voters agree"
+            why = Said("early, as enough of all voters agree")
+        case Reason.COUNTDOWN if count.approve == count.deny:
+            why = Said("at the end of the countdown, by the rule for a tie")
         case Reason.COUNTDOWN:
-            why = "at the end of the countdown" + (", by the rule for a tie" if count.approve == count.deny else "")
+            why = Said("at the end of the countdown")
         case Reason.EXPIRED:
-            why = "without quorum"
+            why = Said("without quorum")
         case other:
-            why = f"({other})"
-    turnout = f"{_turnout(rules, count)} ({count.approve} for, {count.deny} against)"
-    return f"{result} on {in_full(verdict.at)} {why}: {turnout}."
+            why = Said("(%(reason)s)", reason=Said(other))
+    template = CLOSED.get(verdict.outcome, later("Closed on %(at)s %(why)s: %(voted)s."))
+    return Said(template, at=verdict.at, why=why, voted=_turnout(rules, count))
 
 
-def _turnout(rules: BallotRules, count: Count) -> str:
-    return f"{count.cast} of {rules.total} {'has' if count.cast == 1 else 'have'} voted"
+def _turnout(rules: BallotRules, count: Count) -> Said:
+    return Said.plural(
+        "%(num)s of %(total)s has voted (%(approve)s for, %(deny)s against)",
+        "%(num)s of %(total)s have voted (%(approve)s for, %(deny)s against)",
+        count.cast,
+        total=rules.total,
+        approve=count.approve,
+        deny=count.deny,
+    )

@@ -17,6 +17,7 @@ from placet.domain.intent import Intent
 from placet.domain.model import Durable
 from placet.domain.multisig import MultisigSpec
 from placet.domain.people import Audience, Role
+from placet.domain.said import later
 from placet.domain.span import Span
 from placet.domain.step import Step
 from placet.domain.task import ANY, APPROVE, REFUSE, Outcome, Reason, RungAction, RungSpec, Seats, TaskSpec, Verdict
@@ -153,7 +154,7 @@ class Case(Course):
             ladder.append(RungSpec(action=RungAction.REMIND, after=remind))
         if escalate is not None:
             ladder.append(RungSpec(action=RungAction.ESCALATE, after=escalate[0], to=(escalate[1],)))
-        barred = {} if open_to_requester else {self.requester: "you asked for it"}
+        barred = {} if open_to_requester else {self.requester: later("you asked for it")}
         spec = TaskSpec(
             name=slug(title),
             title=title,
@@ -257,7 +258,7 @@ class Case(Course):
             threshold=threshold,
             ordered=ordered,
             wallets=wallets,
-            excluded={self.requester: "you asked for it", **(excluded or {})},
+            excluded={self.requester: later("you asked for it"), **(excluded or {})},
             within=within,
             remind=remind,
             balance=balance,

@@ -31,7 +31,7 @@ def vocabulary() -> set[str]:
     found |= {label(name) for name in (*STATES, *MORE, *DocumentState)}
     found |= {state.value.replace("-", " ") for state in StepState}
     for entry in CATALOGUE:
-        found.add(entry.title)
+        found |= {entry.title, entry.description, entry.decides, entry.silence}
         found |= {NAMES.get(stage.title, stage.title) for stage in outline_of(entry).stages}
         found |= set(_named(forms.fields(entry.request.model_json_schema())))
         for model in (entry.request, entry.outcome, entry.policy):

@@ -15,6 +15,7 @@ from placet.domain.audit import REFUSED, canonical
 from placet.domain.forms import Fault, faults
 from placet.domain.model import Durable, storable
 from placet.domain.people import Named, Person
+from placet.domain.said import Said
 from placet.domain.task import Reason, Refusal, Standing, Verdict
 from placet.store import collecting, notices, people
 from placet.store import tables as t
@@ -137,7 +138,9 @@ def answer(tx: Tx, person: Person, task_id: str, given: Answer, door: str) -> Co
         if why:
             return _refused(decision, person, "task.answer", why)
         if found := faults(rules.form_for(given.outcome), given.data):
-            wrong = Refusal(code="invalid-data", detail="The form is not filled in correctly.", field=found[0].pointer)
+            wrong = Refusal(
+                code="invalid-data", detail=Said("The form is not filled in correctly."), field=found[0].pointer
+            )
             return _refused(decision, person, "task.answer", wrong, found)
         receipt = _count(decision, person, given, door)
         tally = decision.row["tally"]
@@ -191,7 +194,7 @@ def delegate(tx: Tx, person: Person, task_id: str, to: str, comment: str = "") -
             "decision_id": decision.id,
             "person_id": person.id,
             "kind": DELEGATED,
-            "reason": f"you passed it on to {to}",
+            "reason": rule.PASSED_ON % {"person": to},
         }
         tx.conn.execute(t.exclusion.insert().values(barred))
         add_candidates(decision, (Named(person=to),), via=f"delegated by {person.id}")
@@ -249,10 +252,12 @@ def _repeated(decision: LockedTask, person: Person, given: Answer) -> Counted | 
 
 def _not_now(decision: LockedTask, person: Person, attempt: str) -> NotCounted | None:
     if not decision.is_open:
-        why = Refusal(code="task-closed", detail="This task is closed; the verdict stands.")
+        why = Refusal(code="task-closed", detail=Said("This task is closed; the verdict stands."))
         return _refused(decision, person, attempt, why)
     if decision.case.paused:
-        why = Refusal(code="case-paused", detail="The case is paused; nothing can be decided until it is resumed.")
+        why = Refusal(
+            code="case-paused", detail=Said("The case is paused; nothing can be decided until it is resumed.")
+        )
         return _refused(decision, person, attempt, why)
     return None
 
@@ -309,10 +314,10 @@ def _verdict(decision: LockedTask, outcome: rule.Outcome, last: Answer) -> Verdi
 def _unfit(decision: LockedTask, by: Person, to: str) -> Refusal | None:
     """Why a task cannot be passed to this person: the same separation of duties as for everybody."""
     if by.external:
-        return Refusal(code="unfit-person", detail="People outside the organisation cannot pass tasks on.")
+        return Refusal(code="unfit-person", detail=Said("People outside the organisation cannot pass tasks on."))
     target = people.find(decision.case.tx, to)
     if target is None or not target.active or target.external:
-        return Refusal(code="unknown-person", detail="There is no such person in the organisation.", field="to")
+        return Refusal(code="unknown-person", detail=Said("There is no such person in the organisation."), field="to")
     facts = standing(decision, target)
     x = t.exclusion.c
     barred = decision.case.tx.conn.execute(
@@ -321,25 +326,26 @@ def _unfit(decision: LockedTask, by: Person, to: str) -> Refusal | None:
     if barred == DELEGATED:
         facts = facts.model_copy(update={"excluded": None})
     if facts.excluded is not None or facts.answered:
-        return Refusal(code="unfit-person", detail="This person may not decide this task.", field="to")
+        return Refusal(code="unfit-person", detail=Said("This person may not decide this task."), field="to")
     if facts.lacks:
-        detail = f"This takes somebody who holds {', '.join(facts.lacks)}."
+        detail = Said("This takes somebody who holds %(roles)s.", roles=tuple(facts.lacks))
         return Refusal(code="unfit-person", detail=detail, field="to")
     if to == by.id:
-        return Refusal(code="unfit-person", detail="Choose somebody other than yourself.", field="to")
+        return Refusal(code="unfit-person", detail=Said("Choose somebody other than yourself."), field="to")
     c = t.candidate.c
     own_seat = sa.select(c.id).where(c.decision_id == decision.id, c.person_id == to, c.live, c.via == "asked")
     if decision.rules.seats.total > 1 and decision.case.tx.conn.execute(own_seat).first():
         # They were asked by name and have a seat of their own; a second one could never be filled.
-        return Refusal(code="unfit-person", detail="This person is asked already.", field="to")
+        return Refusal(code="unfit-person", detail=Said("This person is asked already."), field="to")
     return None
 
 
 def _not_theirs_to_reassign(decision: LockedTask, by: Person) -> Refusal | None:
     if (barred := standing(decision, by).excluded) is not None:
-        return Refusal(code="excluded", detail=f"You cannot choose who decides this: {barred}.")
+        detail = Said("You cannot choose who decides this: %(why)s.", why=rule.barred(barred))
+        return Refusal(code="excluded", detail=detail)
     if decision.rules.seats.total > 1:
-        detail = "Several people answer this task; each of them can pass their own seat on."
+        detail = Said("Several people answer this task; each of them can pass their own seat on.")
         return Refusal(code="several-seats", detail=detail)
     return None
 

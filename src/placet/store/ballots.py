@@ -13,6 +13,7 @@ from placet.domain import voting
 from placet.domain.audit import digest
 from placet.domain.ballot import EXPIRED, BallotRules, BallotSpec, Choice, Count
 from placet.domain.people import SYSTEM, Person
+from placet.domain.said import Said
 from placet.domain.task import Reason, Refusal, Verdict
 from placet.domain.voting import VoterStanding
 from placet.store import mailings, proposals, roll
@@ -252,13 +253,15 @@ def force(ballot: LockedBallot, admin: Person, reason: str) -> Refusal | None:
     ballot.settle()
     why = None
     if not ballot.is_open:
-        why = Refusal(code="ballot-closed", detail="This vote is closed; its verdict stands.")
+        why = Refusal(code="ballot-closed", detail=Said("This vote is closed; its verdict stands."))
     elif ballot.case.paused:
-        why = Refusal(code="case-paused", detail="The vote is paused; resume the case first.")
+        why = Refusal(code="case-paused", detail=Said("The vote is paused; resume the case first."))
     elif admin.id == ballot.case["requester"]:
-        why = Refusal(code="own-proposal", detail="You cannot approve your own proposal; ask another administrator.")
+        why = Refusal(
+            code="own-proposal", detail=Said("You cannot approve your own proposal; ask another administrator.")
+        )
     elif ballot.rules.funds is not None and not can_reserve(ballot.case.tx, ballot.rules.funds):
-        detail = f"The faucet cannot cover {ballot.rules.funds.amount} now; deposit first."
+        detail = Said("The faucet cannot cover %(amount)s now; deposit first.", amount=ballot.rules.funds.amount)
         why = Refusal(code="insufficient-funds", detail=detail)
     if why is not None:
         audit_refusal(ballot.case.tx, admin.id, FORCE, why.code, {"ballot": ballot.id})
@@ -271,7 +274,9 @@ def force(ballot: LockedBallot, admin: Person, reason: str) -> Refusal | None:
 def not_open_yet(tx: Tx, person: str, attempt: str, case_id: str) -> Refusal:
     """Refuse what comes before the vote has opened, or after it never did."""
     audit_refusal(tx, person, attempt, "vote-not-open", {"proposal": case_id})
-    return Refusal(code="vote-not-open", detail="Nobody can vote on this: it is being discussed, or was withdrawn.")
+    return Refusal(
+        code="vote-not-open", detail=Said("Nobody can vote on this: it is being discussed, or was withdrawn.")
+    )
 
 
 class _Box:

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from placet.domain.people import Named, Person
+from placet.domain.said import Said
 from placet.domain.task import Refusal
 from placet.store import notices, people
 from placet.store import tables as t
@@ -56,11 +57,12 @@ def _found(tx: Tx, case_id: str, comment_id: str) -> Mapping[Any, Any] | None:
 
 def _refusal(case: LockedCase, number: int, reply_to: str | None, above: Mapping[Any, Any] | None) -> Refusal | None:
     if not case.is_open:
-        return Refusal(code="case-closed", detail=f"The case has already ended: {case['state']}.")
+        state = case["state"]
+        return Refusal(code="case-closed", detail=Said("The case has already ended: %(state)s.", state=Said(state)))
     if reply_to is not None and above is None:
-        return Refusal(code="unknown-comment", detail="There is no such comment on this case.", field="reply_to")
+        return Refusal(code="unknown-comment", detail=Said("There is no such comment on this case."), field="reply_to")
     if number > MOST:
-        return Refusal(code="too-many-comments", detail=f"A case takes at most {MOST} comments.")
+        return Refusal(code="too-many-comments", detail=Said("A case takes at most %(most)s comments.", most=MOST))
     return None
 
 

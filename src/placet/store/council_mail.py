@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from placet.domain import multisig as rule
-from placet.domain.explain import in_full
 from placet.domain.multisig import Heard
 from placet.domain.people import Named
+from placet.domain.said import in_full
 from placet.domain.task import Verdict
 from placet.store import people
 from placet.store.notices import queue, verdict_words

@@ -10,6 +10,7 @@ from placet.domain.audit import GENESIS, canonical
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.course import Beginning, ChildSpec, Closing, Direction, Opening, Reply, Report
 from placet.domain.people import SYSTEM, Person
+from placet.domain.said import Said
 from placet.domain.task import Refusal, TaskSpec
 from placet.store import funds, notices, outbox, proposals, signals
 from placet.store import tables as t
@@ -234,12 +235,12 @@ def cancel_by(tx: Tx, actor: str, case_id: str, reason: str) -> Counted | NotCou
         if case["cancelled_by"] is not None:
             return Counted()
         if case["compensating"]:
-            why = Refusal(code="compensating", detail="The case is ending already, and takes back what it did.")
+            why = Refusal(code="compensating", detail=Said("The case is ending already, and takes back what it did."))
             return _refused(case, actor, "case.cancel", why)
         if (final := _final_step(case, decisions)) is not None:
             why = Refusal(
                 code="point-of-no-return",
-                detail=f"“{final}” has begun; the case can no longer be cancelled.",
+                detail=Said("“%(step)s” has begun; the case can no longer be cancelled.", step=final),
             )
             return _refused(case, actor, "case.cancel", why)
         case["cancelled_by"], case["cancel_reason"], case["paused_at"] = actor, reason, None
@@ -293,7 +294,8 @@ def engine_lost(tx: Tx, case_id: str) -> None:
 def _not_open(case: LockedCase) -> Refusal | None:
     if case.is_open:
         return None
-    return Refusal(code="case-closed", detail=f"The case has already ended: {case['state']}.")
+    state = case["state"]
+    return Refusal(code="case-closed", detail=Said("The case has already ended: %(state)s.", state=Said(state)))
 
 
 def _shift(decision: LockedDecision, stood: timedelta) -> None:

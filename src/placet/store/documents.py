@@ -11,6 +11,7 @@ from placet.domain.collection import NAME, DocumentRequest, Received
 from placet.domain.dossier import Entry, dossier
 from placet.domain.model import Durable
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.domain.task import Refusal, TaskRules
 from placet.store import collecting
 from placet.store import tables as t
@@ -89,9 +90,9 @@ def entries(tx: Tx, case_id: str) -> tuple[Entry, ...]:
 def _admitted(case: LockedCase, person: Person, names: tuple[str, ...], round: int | None) -> int | Refusal:
     """The round in which this person may give documents of these names now, or why not."""
     if not case.is_open:
-        return Refusal(code="case-closed", detail="This case is closed; it takes no more documents.")
+        return Refusal(code="case-closed", detail=Said("This case is closed; it takes no more documents."))
     if case.paused:
-        return Refusal(code="case-paused", detail="The case is paused; nothing is taken until it is resumed.")
+        return Refusal(code="case-paused", detail=Said("The case is paused; nothing is taken until it is resumed."))
     asking = [task for task in open_tasks(case) if task.rules.documents]
     for task in asking:
         task.settle()
@@ -101,16 +102,22 @@ def _admitted(case: LockedCase, person: Person, names: tuple[str, ...], round: i
         mine = [task for task in asking if (why := _barred(task, person)) is None]
         if not mine:
             first = next((why for task in asking if (why := _barred(task, person))), None)
-            return first or Refusal(code="not-collecting", detail="No documents are being collected in this case now.")
+            return first or Refusal(
+                code="not-collecting", detail=Said("No documents are being collected in this case now.")
+            )
         asking = mine
     if round is not None and all(task.rules.round != round for task in asking):
-        return Refusal(code="round-over", detail="Documents are no longer taken here; use the link in your last mail.")
+        return Refusal(
+            code="round-over", detail=Said("Documents are no longer taken here; use the link in your last mail.")
+        )
     wanted = [request.name for task in asking for request in task.rules.documents]
     for name in names:
         if not manages and name not in wanted:
-            return Refusal(code="unknown-document", detail=f"Choose one of: {', '.join(wanted)}.", field="name")
+            return Refusal(
+                code="unknown-document", detail=Said("Choose one of: %(choices)s.", choices=tuple(wanted)), field="name"
+            )
         if not re.fullmatch(NAME, name):
-            detail = "Name the document in small letters, digits and hyphens, such as proof-of-address."
+            detail = Said("Name the document in small letters, digits and hyphens, such as proof-of-address.")
             return Refusal(code="unknown-document", detail=detail, field="name")
     if round is not None:
         return round
@@ -137,10 +144,13 @@ def _too_much(case: LockedCase, files: int, size: int) -> Refusal | None:
     query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(d.size), 0)).where(d.case_id == case.id)
     count, taken = case.tx.conn.execute(query).one()
     if count + files > MOST_FILES:
-        return Refusal(code="too-many-documents", detail=f"A case takes at most {MOST_FILES} files.")
+        return Refusal(code="too-many-documents", detail=Said("A case takes at most %(most)s files.", most=MOST_FILES))
     if taken + size > MOST_BYTES:
         most = MOST_BYTES // 1_000_000
-        return Refusal(code="too-many-documents", detail=f"The files of a case may have at most {most} MB in all.")
+        return Refusal(
+            code="too-many-documents",
+            detail=Said("The files of a case may have at most %(most)s MB in all.", most=most),
+        )
     return None
 
 

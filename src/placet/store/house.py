@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from placet.domain.intent import Intent
+from placet.domain.said import later
 from placet.domain.signature import CannotRecover
 
 SignerOf = Callable[[Intent, str], str]
@@ -18,7 +19,7 @@ SignerOf = Callable[[Intent, str], str]
 
 
 def no_signer(intent: Intent, signature: str) -> str:
-    raise CannotRecover("This installation cannot check the signatures of wallets.")
+    raise CannotRecover(later("This installation cannot check the signatures of wallets."))
 
 
 class BadLink(Exception):
@@ -101,11 +102,11 @@ class House:
             genuine = hmac.compare_digest(signature, self._signature(purpose, body))
             thing, person, expires = json.loads(body) if genuine else ("", "", 0)
         except (ValueError, TypeError) as error:
-            raise BadLink("This link is damaged; use the one in your mail.") from error
+            raise BadLink(later("This link is damaged; use the one in your mail.")) from error
         if not genuine:
-            raise BadLink("This link is damaged; use the one in your mail.")
+            raise BadLink(later("This link is damaged; use the one in your mail."))
         if now.timestamp() >= expires:
-            raise LinkExpired("This link has expired; ask the person who sent it for a new one.")
+            raise LinkExpired(later("This link has expired; ask the person who sent it for a new one."))
         return str(thing), str(person)
 
     def _signature(self, purpose: bytes, body: bytes) -> bytes:

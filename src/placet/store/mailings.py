@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from placet.domain import ballot as rule
 from placet.domain import voting
-from placet.domain.explain import in_full
+from placet.domain.said import in_full
 from placet.domain.task import Reason, Verdict
 from placet.store import notices, people
 from placet.store import tables as t

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from placet.domain.membership import Contact, ContactsOf, Entered, Entry, NewMember, RoleChanged, RoleOrder
 from placet.domain.people import ADMIN, SYSTEM, Grant, Named, Role
+from placet.domain.said import Said
 from placet.store import departure, people
 from placet.store import tables as t
 from placet.store.engine import Tx
@@ -75,12 +76,12 @@ def forbidden(tx: Tx, order: RoleOrder) -> str | None:
     """Why this change must not be, or None."""
     person = people.find(tx, order.person)
     if person is None or person.external:
-        return f"There is nobody called {order.person} in the organisation."
+        return Said("There is nobody called %(person)s in the organisation.", person=order.person)
     if order.change == "grant":
-        return None if person.active else f"{order.person} is no longer active."
+        return None if person.active else Said("%(person)s is no longer active.", person=order.person)
     left = [one for one in person.grants if one != order.grant]
     if order.role == ADMIN and order.grant in person.grants and not people.remains_admin(tx, order.person, left):
-        return "Somebody must remain administrator; make another one first."
+        return Said("Somebody must remain administrator; make another one first.")
     return None
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from placet.domain.explain import in_full
 from placet.domain.people import ADMIN, Audience, Named, Role
+from placet.domain.said import in_full
 from placet.domain.task import Verdict, due_at
 from placet.store import people
 from placet.store import tables as t

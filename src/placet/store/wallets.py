@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from placet.domain.audit import REGISTRY
 from placet.domain.people import Person
+from placet.domain.said import Said
 from placet.domain.task import Refusal
 from placet.store import notices
 from placet.store import tables as t
@@ -40,7 +41,7 @@ def register(tx: Tx, actor: str, person: Person, address: str) -> Refusal | None
     # One at a time: else two could register the same wallet.
     tx.conn.execute(sa.select(t.chain_head.c.seq).where(t.chain_head.c.chain == REGISTRY).with_for_update())
     if holder(tx, address) not in (None, person.id):
-        return Refusal(code="wallet-taken", detail="This is the wallet of somebody else.", field="address")
+        return Refusal(code="wallet-taken", detail=Said("This is the wallet of somebody else."), field="address")
     before = find(tx, person.id)
     if before is not None and before.address == address:
         return None

@@ -23,7 +23,7 @@ from placet.control.door import Once
 from placet.control.errors import Kind, Problem
 from placet.control.markdown import rendered
 from placet.store.engine import StoreUnavailable
-from placet.web import forms, money, pictures, telling, times, words
+from placet.web import forms, money, pictures, retelling, telling, times, words
 from placet.web.assets import asset
 from placet.web.navigation import ways
 from placet.web.shield import guard
@@ -65,7 +65,7 @@ PAGES.policies["ext.i18n.trimmed"] = True
 PAGES.filters |= {
     "label": label,
     "told": lambda text: _(str(text)),
-    "written": words.written,
+    "written": retelling.retold,
     "outcome": words.outcome,
     "moment": times.moment,
     "ago": times.ago,

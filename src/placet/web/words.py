@@ -21,6 +21,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from markupsafe import Markup
 
+from placet.domain.said import later as later
+
 LOCALES = Path(__file__).parent / "locale"
 SOURCE = "en"
 UNIVERSAL = ZoneInfo("UTC")
@@ -28,6 +30,7 @@ LATIN = re.compile(r"^[^\u0590-\u08ff]*[A-Za-z][^\u0590-\u08ff]*$")
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
+@lru_cache(maxsize=16)
 def direction_of(language: str) -> str:
     return "rtl" if Locale.parse(language).text_direction == "rtl" else "ltr"
 
@@ -104,6 +107,11 @@ def written(text: object) -> str | Markup:
     told = _(str(text))
     if told != str(text) or not LATIN.search(told) or reader().language == SOURCE or isinstance(text, Markup):
         return told
+    return foreign(told)
+
+
+def foreign(told: str) -> Markup:
+    """English on a page that is not: marked, so that it is pronounced and placed rightly."""
     return Markup('<span lang="{}" dir="auto">{}</span>').format(SOURCE, told)
 
 
@@ -112,11 +120,6 @@ def outcome(name: str) -> str:
     word = name.replace("_", " ").replace("-", " ").capitalize()
     told = _(word)
     return name if told == word else told
-
-
-def later(text: str) -> str:
-    """Mark a text for the catalogues that is told elsewhere."""
-    return text
 
 
 def preferred(setting: str | None, accepted: str) -> str:

@@ -7,6 +7,7 @@ from placet.connectors.membership.port import MembershipActivities
 from placet.domain.lifecycle import ResourceKind, not_allowed, transition
 from placet.domain.membership import ContactsOf
 from placet.domain.people import COORDINATOR, COUNCIL, MEMBER, Role
+from placet.domain.said import later
 from placet.durable.case import Case
 from placet.durable.endings import Overtaken
 from placet.durable.workflow import case
@@ -37,7 +38,7 @@ class LifecycleTransition(Case):
             by=Role(name=rule.authority),
             shows=request,
             # Nobody decides about themselves.
-            excluded={order.id: "it is about you"} if order.kind is ResourceKind.MEMBER else None,
+            excluded={order.id: later("it is about you")} if order.kind is ResourceKind.MEMBER else None,
             within=self.policy.authorisation,
             remind=self.policy.reminder,
             escalate=(self.policy.escalation, Role(name=COUNCIL)),

@@ -4,6 +4,7 @@ from placet.catalogue.credentials.model import BadgeRequest, IssuanceOutcome, Is
 from placet.connectors.credentials.port import ISSUANCE, CredentialActivities, SignOrder, approval_of
 from placet.connectors.delivery.port import NOT_DELIVERED, DeliveryActivities
 from placet.domain.people import ADMIN, COORDINATOR, Role
+from placet.domain.said import later
 from placet.durable.case import Case
 from placet.durable.workflow import case
 
@@ -35,7 +36,7 @@ class CredentialIssuance(Case):
             within=policy.review,
             remind=policy.reminder,
             escalate=(policy.escalation, Role(name=ADMIN)),
-            excluded={request.holder: "it is for you"},
+            excluded={request.holder: later("it is for you")},
         )
         await self.step(CredentialActivities.sign, SignOrder(decision=approval_of(self.id), order=order))
         issued = await self.step(CredentialActivities.issue, order.id, undo=CredentialActivities.take_back)

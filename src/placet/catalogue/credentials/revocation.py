@@ -3,6 +3,7 @@
 from placet.catalogue.credentials.model import RevocationOutcome, RevocationPolicy, RevocationRequest
 from placet.connectors.credentials.port import REVOCATION, CredentialActivities
 from placet.domain.people import ADMIN, COORDINATOR, Role
+from placet.domain.said import later
 from placet.durable.case import Case
 from placet.durable.workflow import case
 
@@ -29,7 +30,7 @@ class CredentialRevocation(Case):
             within=policy.review,
             remind=policy.reminder,
             escalate=(policy.escalation, Role(name=ADMIN)),
-            excluded={request.holder: "it is yours"},
+            excluded={request.holder: later("it is yours")},
         )
         revoked = await self.step(CredentialActivities.revoke, request.order, final=True)
         return RevocationOutcome(

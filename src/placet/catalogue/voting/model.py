@@ -10,6 +10,7 @@ from placet.domain.funds import FundsSpec
 from placet.domain.model import Durable
 from placet.domain.people import Role
 from placet.domain.proposal import MAX_AMOUNT, Recurrence, instance_requirement, weekly_requirement
+from placet.domain.said import later
 from placet.domain.span import Span
 from placet.domain.task import Outcome
 
@@ -100,7 +101,7 @@ def vote_on(opening: Opening, shows: BaseModel, funds: FundsSpec | None = None) 
         name="vote",
         title="Vote",
         electorate=VOTERS,
-        excluded={opening.requester: "you proposed it"},
+        excluded={opening.requester: later("you proposed it")},
         countdown=policy.countdown,
         expiry=policy.expiry,
         remind_before=policy.reminder,

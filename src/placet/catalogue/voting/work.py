@@ -15,6 +15,7 @@ from placet.domain.course import Beginning, Opening
 from placet.domain.funds import FundsSpec
 from placet.domain.people import COORDINATOR, MEMBER, Role
 from placet.domain.proposal import WorkFacts
+from placet.domain.said import later
 from placet.durable.case import Case
 from placet.durable.workflow import case
 
@@ -68,7 +69,7 @@ class Work(Case):
                 shows={"step": step, "done_by": doer, "evidence": submitted.data["evidence"]},
                 outcomes=(ACCEPT, RETURN),
                 requires=(COORDINATOR,),
-                excluded={doer: "you did it"},
+                excluded={doer: later("you did it")},
                 comment_on=(RETURN.name,),
                 remind=self.policy.work_reminder,
             )

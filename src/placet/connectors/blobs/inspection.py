@@ -12,11 +12,11 @@ import puremagic
 from placet.connectors.blobs.packages import EICAR, PIECE, ZIP, content_types
 from placet.connectors.blobs.pictures import JPEG, PNG, check_jpeg, check_png
 from placet.connectors.blobs.unfit import Unfit, damaged, encrypted, malware
+from placet.domain.said import Said, later, together
 from placet.domain.task import Refusal
 
 MOST_BYTES = 25_000_000
 LONGEST_NAME = 150
-WANTED = "Send a PDF, DOCX, XLSX, PPTX, PNG, JPEG, TXT or CSV file."
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class FileType:
 
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
-PDF = FileType("application/pdf", "a PDF", ("pdf",))
-DOCX = FileType(OFFICE + "wordprocessingml.document", "a Word document", ("docx",))
-XLSX = FileType(OFFICE + "spreadsheetml.sheet", "an Excel workbook", ("xlsx",))
-PPTX = FileType(OFFICE + "presentationml.presentation", "a PowerPoint presentation", ("pptx",))
-PNG_PICTURE = FileType("image/png", "a PNG picture", ("png",))
-JPEG_PICTURE = FileType("image/jpeg", "a JPEG picture", ("jpg", "jpeg"))
-TEXT = FileType("text/plain", "plain text", ("txt", "text"))
-CSV = FileType("text/csv", "plain text", ("csv",))
+PDF = FileType("application/pdf", later("a PDF"), ("pdf",))
+DOCX = FileType(OFFICE + "wordprocessingml.document", later("a Word document"), ("docx",))
+XLSX = FileType(OFFICE + "spreadsheetml.sheet", later("an Excel workbook"), ("xlsx",))
+PPTX = FileType(OFFICE + "presentationml.presentation", later("a PowerPoint presentation"), ("pptx",))
+PNG_PICTURE = FileType("image/png", later("a PNG picture"), ("png",))
+JPEG_PICTURE = FileType("image/jpeg", later("a JPEG picture"), ("jpg", "jpeg"))
+TEXT = FileType("text/plain", later("plain text"), ("txt", "text"))
+CSV = FileType("text/csv", TEXT.words, ("csv",))
 TYPES = (PDF, DOCX, XLSX, PPTX, PNG_PICTURE, JPEG_PICTURE, TEXT, CSV)
 MAIN_PARTS = {
     f"{OFFICE}wordprocessingml.document.main+xml": DOCX,
@@ -102,10 +102,11 @@ def inspect(
 def check_size(size: int, most_bytes: int) -> None:
     """Raise Unfit for a file of no bytes, or of too many."""
     if size == 0:
-        raise Unfit("empty-file", "This file is empty; choose another.")
+        raise Unfit("empty-file", Said("This file is empty; choose another."))
     if size > most_bytes:
         most = most_bytes // 1_000_000
-        raise Unfit("too-large", f"This file has more than {most} MB; send a smaller one, or parts of it.")
+        detail = Said("This file has more than %(most)s MB; send a smaller one, or parts of it.", most=most)
+        raise Unfit("too-large", detail)
 
 
 def clean_name(filename: str) -> str:
@@ -133,12 +134,12 @@ def _type_of(content: bytes, ending: str) -> FileType:
         types = content_types(content)
         found = next((kind for part, kind in MAIN_PARTS.items() if part in types), None)
         if found is None:
-            raise _not_taken("a ZIP archive")
+            raise _not_taken(Said("a ZIP archive"))
         return found
     if content.startswith(OLE):
         if ENCRYPTED_OLE in content:
             raise encrypted()
-        raise _not_taken("a file of an old Office version; save it as DOCX, XLSX or PPTX")
+        raise _not_taken(Said("a file of an old Office version; save it as DOCX, XLSX or PPTX"))
     if _is_pdf(content):
         return PDF
     if ACTIVE_TEXT.match(content, 0, 1024) or not _is_text(content):
@@ -184,24 +185,32 @@ def _pieces(content: bytes) -> Iterator[bytes]:
 def _check_claims(found: FileType, ending: str, declared: str) -> None:
     """Raise Unfit when the name or the sender says that it is something else."""
     if ending and ending not in found.endings:
-        right = found.endings[0]
-        detail = f"This file is called .{ending}, but it is {found.words}. Send the right file, or call it .{right}."
+        detail = Said(
+            "This file is called .%(ending)s, but it is %(found)s. Send the right file, or call it .%(right)s.",
+            ending=ending,
+            found=Said(found.words),
+            right=found.endings[0],
+        )
         raise Unfit("type-mismatch", detail)
     said = next((kind for kind in TYPES if kind.media_type == declared), None)
     if said is not None and said.words != found.words:
-        raise Unfit(
-            "type-mismatch", f"This file was sent as {said.words}, but it is {found.words}. Send the right one."
+        detail = Said(
+            "This file was sent as %(declared)s, but it is %(found)s. Send the right one.",
+            declared=Said(said.words),
+            found=Said(found.words),
         )
+        raise Unfit("type-mismatch", detail)
 
 
-def _not_taken(words: str) -> Unfit:
-    return Unfit("type-not-allowed", f"This is {words}. {WANTED}")
+def _not_taken(words: Said) -> Unfit:
+    wanted = Said("Send a PDF, DOCX, XLSX, PPTX, PNG, JPEG, TXT or CSV file.")
+    return Unfit("type-not-allowed", together(Said("This is %(words)s.", words=words), wanted))
 
 
-def _words_for(content: bytes) -> str:
+def _words_for(content: bytes) -> Said:
     """What an unknown file seems to be."""
     try:
         best = puremagic.magic_string(content[:4096])[0]
     except (puremagic.PureError, ValueError, IndexError):
-        return "a file of an unknown type"
-    return f"something else ({best.name})"
+        return Said("a file of an unknown type")
+    return Said("something else (%(name)s)", name=best.name)

@@ -3,6 +3,7 @@
 import struct
 
 from placet.connectors.blobs.unfit import Unfit, damaged
+from placet.domain.said import Said
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 MOST_PIXELS = 100_000_000
@@ -48,5 +49,10 @@ def _check(width: int, height: int) -> None:
         raise damaged("the picture has no size")
     if width * height > MOST_PIXELS:
         most = MOST_PIXELS // 1_000_000
-        detail = f"This picture has {width} x {height} points; the most is {most} million in all. Send a smaller one."
+        detail = Said(
+            "This picture has %(width)s x %(height)s points; the most is %(most)s million in all. Send a smaller one.",
+            width=width,
+            height=height,
+            most=most,
+        )
         raise Unfit("picture-too-large", detail)

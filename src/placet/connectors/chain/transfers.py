@@ -6,6 +6,7 @@ from placet.connectors.chain.addresses import check_address
 from placet.domain.intent import MAX_UINT256
 from placet.domain.model import Durable
 from placet.domain.payment import Token, TransferRequest
+from placet.domain.said import Said, Text
 
 
 class BadTransfer(Durable):
@@ -13,7 +14,7 @@ class BadTransfer(Durable):
 
     field: str
     code: str
-    text: str
+    text: Text
 
 
 def check_transfer(wanted: TransferRequest, tokens: Sequence[Token]) -> BadTransfer | None:
@@ -24,25 +25,24 @@ def check_transfer(wanted: TransferRequest, tokens: Sequence[Token]) -> BadTrans
         if (why := check_address(wanted.token)) is not None:
             return BadTransfer(field="token", code="bad-address", text=why)
         if wanted.token not in {token.address for token in tokens}:
-            known = ", ".join(f"{token.symbol} {token.address}" for token in tokens) or "none"
-            return BadTransfer(
-                field="token", code="unknown-token", text=f"This token is not known here. Known: {known}."
-            )
+            known = tuple(f"{token.symbol} {token.address}" for token in tokens) or Said("none")
+            text = Said("This token is not known here. Known: %(known)s.", known=known)
+            return BadTransfer(field="token", code="unknown-token", text=text)
         if wanted.to == wanted.token:
-            return BadTransfer(
-                field="to", code="bad-address", text="This is the token itself: it would keep the money."
-            )
+            text = Said("This is the token itself: it would keep the money.")
+            return BadTransfer(field="to", code="bad-address", text=text)
         if wanted.data != "0x":
-            return BadTransfer(field="data", code="bad-data", text="A transfer of a token carries no data of its own.")
+            text = Said("A transfer of a token carries no data of its own.")
+            return BadTransfer(field="data", code="bad-data", text=text)
     digits = wanted.amount
     if not digits.isascii() or not digits.isdigit() or digits.startswith("0") or len(digits) > 78:
-        text = "The amount is a whole number above zero, in the smallest unit, without leading zeros."
+        text = Said("The amount is a whole number above zero, in the smallest unit, without leading zeros.")
         return BadTransfer(field="amount", code="bad-amount", text=text)
     if int(digits) > MAX_UINT256:
-        return BadTransfer(field="amount", code="bad-amount", text="The amount does not fit into 256 bits.")
+        return BadTransfer(field="amount", code="bad-amount", text=Said("The amount does not fit into 256 bits."))
     data = wanted.data.removeprefix("0x")
     if not wanted.data.startswith("0x") or len(data) % 2 or len(data) > 20_000 or not _is_hex(data):
-        return BadTransfer(field="data", code="bad-data", text="The data is 0x and pairs of hexadecimal digits.")
+        return BadTransfer(field="data", code="bad-data", text=Said("The data is 0x and pairs of hexadecimal digits."))
     return None
 
 

@@ -1,0 +1,66 @@
+"""Sentences of the domain, told again in the language and the zone of the reader."""
+
+import math
+from datetime import datetime, timedelta
+
+from babel.dates import format_timedelta
+from markupsafe import Markup, escape
+
+from placet.domain.said import Said, Value
+from placet.domain.span import largest
+from placet.web.times import moment
+from placet.web.words import LATIN, PLACEHOLDER, SOURCE, _, foreign, ngettext, outcome, reader, written
+
+FROM_THE_RIGHT = "\u200f"
+"""A clause keeps its direction, though it may begin with a name in other letters."""
+
+
+def retold(text: object) -> str | Markup:
+    """The text as a part of a page; one that remembers nothing is told as `words.written` tells it."""
+    return _said(text) if isinstance(text, Said) else written(text)
+
+
+def _said(said: Said) -> str | Markup:
+    if not said.values:
+        word = outcome(said.template)
+        return word if word != said.template else written(said.template)
+    if said.many is None:
+        template, known = _(said.template), said.template
+    else:
+        number = said.values["num"]
+        assert isinstance(number, int)
+        template, known = ngettext(said.template, said.many, number), said.many if number != 1 else said.template
+    # Both are escaped by now, so plain text may be filled in: by far the fastest way, and lists have many sentences.
+    told = Markup(str(escape(template)) % {name: str(escape(_part(value))) for name, value in said.values.items()})
+    untold = template == known and reader().language != SOURCE and LATIN.search(PLACEHOLDER.sub("", template))
+    return foreign(told) if untold else told
+
+
+def _part(value: Value) -> str | Markup:
+    match value:
+        case Said():
+            return _clause(_said(value))
+        case datetime():
+            return moment(value)
+        case timedelta():
+            return _away(value)
+        case tuple():
+            return _clause(Markup(_(", ")).join(_apart(_part(one)) for one in value))
+    return str(value)
+
+
+def _away(length: timedelta) -> str:
+    if length <= timedelta():
+        return _("now")
+    number, unit = largest(length)
+    # The unit stays the one that was chosen: ten days are not a week.
+    rounded = timedelta(**{f"{unit}s": number})
+    return str(format_timedelta(rounded, unit, math.inf, add_direction=True, locale=reader().language))
+
+
+def _clause(told: str | Markup) -> str | Markup:
+    return FROM_THE_RIGHT + told if reader().direction == "rtl" else told
+
+
+def _apart(told: str | Markup) -> str | Markup:
+    return Markup("\u2068{}\u2069").format(told) if reader().direction == "rtl" else told
