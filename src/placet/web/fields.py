@@ -13,9 +13,9 @@ FORMATS = {"date": "date", "date-time": "moment", "email": "email", "uri": "url"
 
 @dataclass(frozen=True)
 class Field:
-    """One input, a `group` with parts, a `list` of items, or `variants`: groups of which one is chosen, each named by
-    its value of `tag`. The other kinds are text, long, lines, pairs (a name and a value on each line), integer, number,
-    decimal, boolean, choice, date, moment, email, url and json."""
+    """One input, a `group` with parts, a `list` of items (`rows`: those that it comes with), or `variants`: groups of
+    which one is chosen, each named by its value of `tag`. The other kinds are text, long, lines, pairs (a name and a
+    value on each line), integer, number, decimal, boolean, choice, date, moment, email, url and json."""
 
     name: str
     label: str
@@ -29,6 +29,7 @@ class Field:
     default: str = ""
     parts: tuple["Field", ...] = ()
     item: "Field | None" = None
+    rows: tuple[Mapping[str, Any], ...] = ()
     tag: str = ""
 
 
@@ -121,6 +122,7 @@ def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], requir
         default=_written(kind, part.get("default")),
         parts=parts,
         item=item,
+        rows=tuple(part.get("default") or ()) if item else (),
         tag=str(part["discriminator"]["propertyName"]) if kind == "variants" else "",
     )
 
