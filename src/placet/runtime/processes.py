@@ -111,8 +111,9 @@ async def run_worker(place: Place) -> None:
         store.close()
 
 
-async def run_api(place: Place) -> None:
-    """The API process, until SIGTERM. It serves people whether or not Temporal is there."""
+async def run_api(place: Place, demo: bool = False) -> None:
+    """The API process, until SIGTERM. It serves people whether or not Temporal is there; with `demo` the page for
+    signing in names the people of the sample organisation."""
     settings = place.settings()
     await asyncio.to_thread(prepare, place, keep_admin=True)
     store = open_store(settings, place.datadir, place.port, place.environment)
@@ -129,6 +130,7 @@ async def run_api(place: Place) -> None:
         engine_status=status,
         provider=provider_of(settings, place.environment),
         engine_page=settings.temporal.ui,
+        sample=first_admin.EVERYBODY if demo else (),
     )
     server = _Server(
         uvicorn.Config(
@@ -214,7 +216,7 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
         _, token_file = place.datadir.admin_token(place.environment)
         address = f"http://{settings.server.host}:{place.port}"
         place.datadir.write_runtime({"url": address, "temporal": place.temporal, "pid": os.getpid()})
-        children = _children(place, own_server, on)
+        children = _children(place, own_server, on, demo)
         waiting = {child.name for child in children}
 
         def told(status: Status) -> None:
@@ -226,7 +228,7 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
                     if own_server:
                         say(f"temporal {place.temporal} (namespace {settings.temporal.namespace or 'default'})")
                     if demo:
-                        who = ", ".join(("admin", *(person for person, _, _ in first_admin.SAMPLE)))
+                        who = ", ".join(one.id for one in first_admin.EVERYBODY)
                         say(f"sign in as one of {who}; their password is in {place.datadir.demo_password_file}")
                     if token_file is not None:
                         say(f"administrator token in {token_file}")
@@ -241,7 +243,7 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
             place.datadir.remove_runtime()
 
 
-def _children(place: Place, own_server: bool, on: ChainSettings) -> list[Child]:
+def _children(place: Place, own_server: bool, on: ChainSettings, demo: bool) -> list[Child]:
     lit = place.settings().executor.lit
     # What opens the executor's key is for the executor alone.
     secrets = {PASSPHRASE, lit.api_key_env if lit else PASSPHRASE}
@@ -250,7 +252,7 @@ def _children(place: Place, own_server: bool, on: ChainSettings) -> list[Child]:
     children = [
         Child(
             "api",
-            [*placet, "api", *place.arguments()],
+            [*placet, "api", *place.arguments(), *(["--demo"] if demo else [])],
             env,
             _answers(place.settings().server.host, place.port),
             stop_order=0,

@@ -14,6 +14,7 @@ from placet.control.outline import outline_of
 from placet.domain.collection import DocumentState
 from placet.domain.step import StepState
 from placet.domain.task import Outcome
+from placet.runtime.first_admin import EVERYBODY
 from placet.web import forms
 from placet.web.cases import STATES
 from placet.web.forms import Field
@@ -36,6 +37,7 @@ def vocabulary() -> set[str]:
         found |= set(_named(forms.fields(entry.request.model_json_schema())))
         for model in (entry.request, entry.outcome, entry.policy):
             found |= set(_keys(model.model_json_schema()))
+    found |= {one.duty for one in EVERYBODY}
     for outcome in _outcomes():
         found |= {outcome.label, label(outcome.name)}
     return found - {""}
