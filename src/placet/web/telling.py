@@ -43,7 +43,7 @@ KINDS = {"workflow": later("Workflow"), "deletion": later("Deletion"), "governan
 HEADING = re.compile(r"<(/?)h([1-6])>")
 
 
-def amount(number: int) -> str:
+def amount(number: float) -> str:
     """An amount in the smallest unit, with its thousands apart."""
     return str(format_decimal(number, locale=reader().language))
 
