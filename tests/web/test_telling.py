@@ -33,6 +33,7 @@ def test_a_browser_is_called_as_people_call_it(agent: str, told: str) -> None:
         ([{"points": 1, "text": "a"}], []),
         ([{"points": 1, "text": "a"}, {"text": "b", "other": 1}], []),
         ([{"points": 1, "text": ["a"]}, {"points": 1, "text": "b"}], []),
+        ([{"name": "a", "hash": "0" * 64}] * 2, []),
         ([{"a": 1, "b": 1, "c": 1, "d": 1}] * 2, []),
         (["a", "b"], []),
         ("ab", []),

@@ -76,16 +76,16 @@ def device(agent: str) -> str:
     return agent or _("An unnamed browser")
 
 
+def _short(value: Any) -> bool:
+    return not isinstance(value, Mapping | list) and all(len(word) < 20 for word in str(value).split())
+
+
 def columns(value: Any) -> list[str]:
-    """The keys of a list that reads best as a table: two or three, the same in every entry, with nothing nested."""
+    """The keys of a list that reads best as a table: two or three, the same in every entry, with nothing nested and no
+    word that a narrow column would break."""
     rows = value if isinstance(value, list | tuple) and len(value) > 1 else ()
     keys = list(rows[0]) if rows and isinstance(rows[0], Mapping) else []
-    flat = all(
-        isinstance(row, Mapping)
-        and list(row) == keys
-        and not any(isinstance(one, Mapping | list) for one in row.values())
-        for row in rows
-    )
+    flat = all(isinstance(row, Mapping) and list(row) == keys and all(map(_short, row.values())) for row in rows)
     return keys if flat and 1 < len(keys) < 4 else []
 
 
