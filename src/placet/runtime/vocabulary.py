@@ -34,7 +34,8 @@ def vocabulary() -> set[str]:
     for entry in CATALOGUE:
         found.add(entry.title)
         found |= {NAMES.get(stage.title, stage.title) for stage in outline_of(entry).stages}
-        found |= set(_named(forms.fields(entry.request.model_json_schema())))
+        for asked in (entry.request, entry.policy):
+            found |= set(_named(forms.fields(asked.model_json_schema())))
         for model in (entry.request, entry.outcome, entry.policy):
             found |= set(_keys(model.model_json_schema()))
     found |= {one.duty for one in EVERYBODY}

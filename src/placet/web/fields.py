@@ -6,8 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from placet.domain.proposal import MAX_AMOUNT
+from placet.domain.span import PATTERN
+from placet.web.words import later
 
 KINDS = {"string": "text", "integer": "integer", "number": "number", "decimal": "decimal", "boolean": "boolean"}
+SPANS = f"^{PATTERN.pattern}$"
+SPAN = later("A number and a unit: 90m, 24h, 14d, 2w, or 3bd for business days.")
 FORMATS = {"date": "date", "date-time": "moment", "email": "email", "uri": "url"}
 
 
@@ -114,7 +118,9 @@ def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], requir
         kind=kind,
         required=required,
         choices=tuple(choices) if kind == "choice" else (),
-        hint=part.get("description", "") if kind not in ("group", "list", "variants") else "",
+        hint=part.get("description", SPAN if part.get("pattern") == SPANS else "")
+        if kind not in ("group", "list", "variants")
+        else "",
         minimum=part.get("minimum"),
         # The largest number of all is no limit that people would ask for.
         maximum=None if part.get("maximum") == MAX_AMOUNT else part.get("maximum"),
