@@ -1,7 +1,6 @@
 """Councils, discussions, governance and the lists of a cooperative in a real browser: by keyboard, without scripts,
 with a wallet, and live for the second person."""
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -11,8 +10,10 @@ from playwright.async_api import Page, expect
 
 from api import agora, badge_room, council
 from browser.browsing import Browsing, flaws
+from browser.hands import tab_to
 from browser.test_live import listening
-from browser.test_walks import tab_to
+from browser.wallet import Wallet
+from placet.connectors.chain.port import LOCAL_CHAIN
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -124,19 +125,9 @@ async def test_without_scripts_a_signature_is_pasted(browsing: Browsing, hall: H
         await expect(page.get_by_text("You have approved")).to_be_visible()
 
 
-async def with_wallet(page: Page, name: str) -> None:
-    """Give the page a wallet as browsers have them (EIP-1193), with the key of this member."""
-
-    async def asked(method: str, params: list[str]) -> object:
-        if method == "eth_requestAccounts":
-            return [council.key_of(name).address.lower()]
-        assert method == "eth_signTypedData_v4" and params[0] == council.key_of(name).address.lower()
-        return council.sign(name, json.loads(params[1]))
-
-    await page.expose_function("walletAsked", asked)
-    await page.add_init_script(
-        "window.ethereum = { request: ({ method, params = [] }) => window.walletAsked(method, params) };"
-    )
+async def with_wallet(page: Page, name: str, chain_id: int = LOCAL_CHAIN) -> None:
+    """Give the page a wallet with the key of this member."""
+    await Wallet(council.key_of(name), chain_id).into(page.context)
     await page.reload()
 
 
@@ -159,6 +150,15 @@ async def test_another_account_of_the_wallet_signs_nothing(browsing: Browsing, h
         await with_wallet(page, "theo")
         await page.get_by_role("button", name="Sign with the wallet of this browser").click()
         await expect(page.get_by_text("The wallet offers other accounts")).to_be_visible()
+        await expect(page.get_by_label("Signature of the wallet")).to_have_value("")
+
+
+async def test_what_a_wallet_says_against_it_is_told(browsing: Browsing, hall: Hall) -> None:
+    multisig = await council.put(browsing.office, wallets=True)
+    async with browsing.page("tara", f"/multisigs/{multisig}") as page:
+        await with_wallet(page, "tara", chain_id=1)
+        await page.get_by_role("button", name="Sign with the wallet of this browser").click()
+        await expect(page.get_by_text('The wallet has not signed. Provided chainId "31337" must match')).to_be_visible()
         await expect(page.get_by_label("Signature of the wallet")).to_have_value("")
 
 

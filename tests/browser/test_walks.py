@@ -4,10 +4,11 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from api.office import COUNTER, FORM, review
 from browser.browsing import Browsing
+from browser.hands import tab_to
 from placet.domain.collection import DocumentRequest
 from placet.domain.people import Role
 from placet.domain.task import APPROVE, REFUSE
@@ -47,21 +48,6 @@ async def test_signing_in_answering_and_keeping_the_receipt(browsing: Browsing) 
         await page.get_by_role("button", name="Send my answer").click()
         await expect(page.get_by_text("Thank you, your answer counts")).to_be_visible()
         await expect(page.locator("code").first).to_have_text(re.compile("^[0-9a-f]{64}$"))
-
-
-async def tab_to(page: Page, name: str) -> None:
-    """Press Tab until something with this name has the focus."""
-    for _ in range(60):
-        await page.keyboard.press("Tab")
-        focused = page.locator(":focus")
-        told = await focused.evaluate(
-            "e => (e.labels && e.labels[0] ? e.labels[0].innerText : e.getAttribute('aria-label') || e.innerText || '')"
-        )
-        if name in told:
-            box = await focused.bounding_box()
-            assert box is not None, f"{name} has the focus and is not to be seen"
-            return
-    raise AssertionError(f"no way to {name} by keyboard")
 
 
 async def test_a_task_is_answered_by_keyboard_alone(browsing: Browsing) -> None:

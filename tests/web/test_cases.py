@@ -99,6 +99,7 @@ async def test_a_coordinator_adds_a_document(office: Office) -> None:
     sent = await cora.post(f"/cases/{case}/documents", {"name": "deed"}, files={"file": ("deed.txt", b"A deed.")})
     page = await cora.follow(sent)
     assert "deed.txt" in page.text and "Cora sent a document" in page.text
+    assert '<option value="deed">Deed</option>' in page.text and '<option value="other">' in page.text
     bad = await cora.post(f"/cases/{case}/documents", {"name": "Bad Name"}, files={"file": ("a.txt", b"x")})
     assert bad.status_code == 422
 

@@ -31,7 +31,7 @@ async def test_the_page_says_exactly_what_would_be_paid(office: Office) -> None:
     text = html.unescape(page.text)
     assert page.status_code == 200
     assert "1.2345 of the chain's own currency" in text and "1,234,500,000,000,000,000" in text
-    assert "If 2 of 3 approve" in text and "Bread for May" in text and "Chain (31337)" in text
+    assert "If 2 of 3 approve" in text and "Bread for May" in text and "Test chain of this machine (31337)" in text
     groups = ("0x", "5aAe", "b605", "3F3E", "94C9", "b9A0", "9f33", "6694", "35E7", "Ef1B", "eAed")
     assert "".join(f"<span>{group}</span>" for group in groups) in text
     assert intent.hash in text and f'href="/cases/{multisig.partition(".")[0]}"' in text

@@ -125,6 +125,44 @@ def test_a_form_that_comes_back_keeps_everything_and_gets_another_row_when_asked
     assert len(more["stops"].rows) == 3
 
 
+class Paper(BaseModel):
+    name: str
+    needed: bool = True
+
+
+class Request(BaseModel):
+    papers: list[Paper] = Field(default=[Paper(name="identity"), Paper(name="map", needed=False)], min_length=1)
+    others: list[Paper] = []
+
+
+def untouched(wanted: list[forms.Field]) -> dict[str, str]:
+    """What a browser sends of a form in which nobody has written anything."""
+
+    def values(shown: list[forms.Input] | tuple[forms.Input, ...]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for one in shown:
+            if one.parts or one.rows:
+                found |= values((*one.parts, *one.rows))
+            elif one.field.kind != "boolean" or one.value:
+                found[one.name] = one.value
+        return found
+
+    return values(forms.inputs(wanted))
+
+
+def test_a_list_comes_with_what_it_holds_unless_somebody_says_otherwise() -> None:
+    wanted = forms.fields(Request.model_json_schema())
+    data, faults = forms.read(forms.tidied(untouched(wanted), wanted), wanted)
+    papers = [{"name": "identity", "needed": True}, {"name": "map", "needed": False}]
+    assert (data, faults) == ({"papers": papers}, [])
+
+
+def test_a_row_with_nothing_but_its_ticked_box_is_no_entry() -> None:
+    wanted = forms.fields(Request.model_json_schema())
+    assert forms.read({"others.0.name": " ", "others.0.needed": "true"}, wanted)[0] == {}
+    assert "others.0.needed" not in forms.tidied({"others.0.name": "", "others.0.needed": "true"}, wanted)
+
+
 @pytest.mark.parametrize("name", ["stops.99999999.place.city", "stops.-1.place.city", "stops.x.y", "stops.", "stops.²"])
 def test_odd_names_of_rows_do_no_harm(name: str) -> None:
     data, _ = forms.read({name: "x"}, FIELDS)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from api.office import Office
 from placet.control.accounts import Accounts
+from placet.runtime.first_admin import EVERYBODY
 from placet.store import people, sessions
 from placet.store import tables as t
 from web.desk import COOKIE, Desk, desk
@@ -90,6 +91,16 @@ async def test_failures_are_kept_in_the_log_of_refusals_without_the_password(off
     await Desk(office, None).post("/signin", credentials(password="a secret that is wrong"))
     refused = await office.lines("@refused")
     assert refused == [("ben", "account.sign-in", {"code": "wrong-credentials"})]
+
+
+async def test_people_of_a_sample_are_named_and_of_no_other_organisation(office: Office) -> None:
+    nobody = Desk(office, None)
+    assert "Ada Amari" not in (await nobody.get("/signin")).text
+    office.app.state.sample = EVERYBODY
+    page = (await nobody.get("/signin?next=/cases")).text
+    assert all(f'href="/signin?name={one.id}&amp;next=/cases"' in page and one.name in page for one in EVERYBODY)
+    chosen = (await nobody.get('/signin?name="><b>ada')).text
+    assert 'value="&#34;&gt;&lt;b&gt;ada"' in chosen and "autofocus" in chosen
 
 
 async def test_signing_in_gives_a_new_session_and_ends_the_one_before(office: Office) -> None:

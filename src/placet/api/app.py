@@ -1,6 +1,6 @@
 """The HTTP application: routers over the control layer, and nothing else."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -36,6 +36,7 @@ from placet.control.streams import Streams
 from placet.web import site, uploads
 from placet.web.provider import Provider
 from placet.web.shield import Shield
+from placet.web.signin import Sampled
 
 
 def create_app(
@@ -44,6 +45,7 @@ def create_app(
     *,
     provider: Provider | None = None,
     engine_page: str | None = None,
+    sample: Sequence[Sampled] = (),
     poll_seconds: float = 1.0,
     heartbeat_seconds: float = 15.0,
 ) -> FastAPI:
@@ -60,6 +62,7 @@ def create_app(
     wire(app, control, engine_status, Streams(poll_seconds, heartbeat_seconds))
     app.state.provider = provider
     app.state.engine_page = engine_page
+    app.state.sample = sample
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, refusal=lambda scope, limit: uploads.too_large(scope) or told(scope, limit))
     app.add_middleware(Shield, refusal=errors.cross_site)

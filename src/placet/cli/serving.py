@@ -84,15 +84,16 @@ def worker(door: Door, data: Path | None, port: int, temporal_port: int | None, 
 
 @click.command()
 @place_options
+@click.option("--demo", is_flag=True, help="Name the sample people on the page for signing in.")
 @click.pass_obj
-def api(door: Door, data: Path | None, port: int, temporal_port: int | None, config: Path | None) -> None:
+def api(door: Door, data: Path | None, port: int, temporal_port: int | None, config: Path | None, demo: bool) -> None:
     """Run only the API."""
     import uvloop
 
     from placet.runtime.api import run_api
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    uvloop.run(run_api(place_of(door, data, port, temporal_port, config)))
+    uvloop.run(run_api(place_of(door, data, port, temporal_port, config), demo))
 
 
 @click.command()

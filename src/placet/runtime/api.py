@@ -19,7 +19,7 @@ from placet.connectors.blobs.port import BlobStore
 from placet.connectors.treasury.executor_client import ExecutorClient
 from placet.connectors.treasury.port import TreasuryUnavailable
 from placet.control.control import Control
-from placet.runtime import chain, engine
+from placet.runtime import chain, engine, first_admin
 from placet.runtime.database import prepare
 from placet.runtime.dispatcher import Dispatcher
 from placet.runtime.place import Place
@@ -45,8 +45,9 @@ def control_of(store: Store, settings: Settings, blobs: BlobStore | None = None)
     )
 
 
-async def run_api(place: Place) -> None:
-    """The API process, until SIGTERM. It serves people whether or not Temporal is there."""
+async def run_api(place: Place, demo: bool = False) -> None:
+    """The API process, until SIGTERM. It serves people whether or not Temporal is there; with `demo` the page for
+    signing in names the people of the sample organisation."""
     settings = place.settings()
     await asyncio.to_thread(prepare, place, keep_admin=True)
     store = open_store(settings, place.datadir, place.port, place.environment)
@@ -63,6 +64,7 @@ async def run_api(place: Place) -> None:
         engine_status=status,
         provider=provider_of(settings, place.environment),
         engine_page=settings.temporal.ui,
+        sample=first_admin.EVERYBODY if demo else (),
     )
     server = _Server(
         uvicorn.Config(

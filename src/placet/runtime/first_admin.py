@@ -1,6 +1,7 @@
 """The first administrator, and the sample organisation of `placet up --demo`."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,21 +13,37 @@ from placet.store.engine import Tx
 ADMIN_ID = "admin"
 LABEL = "first administrator"
 
-SAMPLE: tuple[tuple[str, str, str], ...] = (
-    ("ada", "Ada Amari", "member@deals member@desk voter@coop"),
-    ("marta", "Marta Mendes", "partner-manager@deals voter@coop"),
-    ("leo", "Leo Larsen", "legal@deals voter@coop"),
-    ("eva", "Eva Ekwueme", "executive@deals voter@coop"),
-    ("omar", "Omar Osei", "compliance-officer@desk voter@coop"),
-    ("cora", "Cora Chen", "coordinator@deals coordinator@desk coordinator@coop voter@coop"),
-    ("kofi", "Kofi Klein", "council voter@coop"),
-    ("lena", "Lena Lindt", "council"),
-    ("abel", "Abel Alves", "council"),
-    ("nils", "Nils Novak", "member@coop voter@coop"),
-    ("yara", "Yara Yilmaz", "member@coop voter@coop"),
-    ("tomo", "Tomo Tanaka", "member@coop voter@coop"),
-    ("pia", "Pia Petrov", "member@coop proposer@coop"),
+
+class Sampled(NamedTuple):
+    """Somebody of the sample organisation: what they hold (`role@scope`), and in a word what they are there for."""
+
+    id: str
+    name: str
+    grants: str
+    duty: str
+
+
+SAMPLE = (
+    Sampled("ada", "Ada Amari", "member@deals member@desk voter@coop", "starts cases: partners, customers, payments"),
+    Sampled("marta", "Marta Mendes", "partner-manager@deals voter@coop", "approves a new partner first"),
+    Sampled("leo", "Leo Larsen", "legal@deals voter@coop", "reviews the terms for a partner"),
+    Sampled("eva", "Eva Ekwueme", "executive@deals voter@coop", "has the last word on a partner"),
+    Sampled("omar", "Omar Osei", "compliance-officer@desk voter@coop", "decides about a customer"),
+    Sampled(
+        "cora",
+        "Cora Chen",
+        "coordinator@deals coordinator@desk coordinator@coop voter@coop",
+        "coordinates: follows cases, adds documents",
+    ),
+    Sampled("kofi", "Kofi Klein", "council voter@coop", "approves payments, as one of the council"),
+    Sampled("lena", "Lena Lindt", "council", "approves payments, as one of the council"),
+    Sampled("abel", "Abel Alves", "council", "approves payments, as one of the council"),
+    Sampled("pia", "Pia Petrov", "member@coop proposer@coop", "proposes what others vote on"),
+    Sampled("nils", "Nils Novak", "member@coop voter@coop", "votes"),
+    Sampled("yara", "Yara Yilmaz", "member@coop voter@coop", "votes"),
+    Sampled("tomo", "Tomo Tanaka", "member@coop voter@coop", "votes"),
 )
+EVERYBODY = (*SAMPLE, Sampled(ADMIN_ID, "Administrator", ADMIN, "looks after people, money and policies"))
 
 
 def ensure_admin(tx: Tx, token: str, keep: bool = False) -> None:
@@ -47,13 +64,13 @@ def ensure_admin(tx: Tx, token: str, keep: bool = False) -> None:
 
 def ensure_sample(tx: Tx, password_hash: str) -> None:
     """Add the people of the sample organisation who are not there yet; who has no password gets this one."""
-    for person, name, grants in SAMPLE:
-        if people.find(tx, person) is None:
-            held = [Grant(role=role, scope=scope or EVERYWHERE) for role, _, scope in _parted(grants)]
-            people.add(tx, SYSTEM, person, name, f"{person}@example.org", held)
-    for person in (ADMIN_ID, *(person for person, _, _ in SAMPLE)):
-        if sessions.password_of(tx, person) is None:
-            sessions.set_password(tx, SYSTEM, person, password_hash)
+    for one in SAMPLE:
+        if people.find(tx, one.id) is None:
+            held = [Grant(role=role, scope=scope or EVERYWHERE) for role, _, scope in _parted(one.grants)]
+            people.add(tx, SYSTEM, one.id, one.name, f"{one.id}@example.org", held)
+    for one in EVERYBODY:
+        if sessions.password_of(tx, one.id) is None:
+            sessions.set_password(tx, SYSTEM, one.id, password_hash)
 
 
 def _parted(grants: str) -> Iterator[tuple[str, str, str]]:

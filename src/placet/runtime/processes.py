@@ -43,7 +43,7 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
         _, token_file = place.datadir.admin_token(place.environment)
         address = f"http://{settings.server.host}:{place.port}"
         place.datadir.write_runtime({"url": address, "temporal": place.temporal, "pid": os.getpid()})
-        children = _children(place, own_server, on)
+        children = _children(place, own_server, on, demo)
         waiting = {child.name for child in children}
 
         def told(status: Status) -> None:
@@ -55,7 +55,7 @@ async def up(place: Place, demo: bool, say: Callable[[str], None]) -> int:
                     if own_server:
                         say(f"temporal {place.temporal} (namespace {settings.temporal.namespace or 'default'})")
                     if demo:
-                        who = ", ".join(("admin", *(person for person, _, _ in first_admin.SAMPLE)))
+                        who = ", ".join(one.id for one in first_admin.EVERYBODY)
                         say(f"sign in as one of {who}; their password is in {place.datadir.demo_password_file}")
                     if token_file is not None:
                         say(f"administrator token in {token_file}")
@@ -76,7 +76,7 @@ async def _first_block(place: Place, on: ChainSettings) -> None:
     await chain.bootstrap(place.datadir, [account, *filter(None, [on.safe])])
 
 
-def _children(place: Place, own_server: bool, on: ChainSettings) -> list[Child]:
+def _children(place: Place, own_server: bool, on: ChainSettings, demo: bool) -> list[Child]:
     lit = place.settings().executor.lit
     # What opens the executor's key is for the executor alone.
     secrets = {PASSPHRASE, lit.api_key_env if lit else PASSPHRASE}
@@ -85,7 +85,7 @@ def _children(place: Place, own_server: bool, on: ChainSettings) -> list[Child]:
     children = [
         Child(
             "api",
-            [*placet, "api", *place.arguments()],
+            [*placet, "api", *place.arguments(), *(["--demo"] if demo else [])],
             env,
             _answers(place.settings().server.host, place.port),
             stop_order=0,

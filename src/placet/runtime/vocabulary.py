@@ -14,6 +14,7 @@ from placet.control.outline import outline_of
 from placet.domain.collection import DocumentState
 from placet.domain.step import StepState
 from placet.domain.task import Outcome
+from placet.runtime.first_admin import EVERYBODY
 from placet.web import forms
 from placet.web.cases import STATES
 from placet.web.forms import Field
@@ -33,9 +34,11 @@ def vocabulary() -> set[str]:
     for entry in CATALOGUE:
         found |= {entry.title, entry.description, entry.decides, entry.silence}
         found |= {NAMES.get(stage.title, stage.title) for stage in outline_of(entry).stages}
-        found |= set(_named(forms.fields(entry.request.model_json_schema())))
+        for asked in (entry.request, entry.policy):
+            found |= set(_named(forms.fields(asked.model_json_schema())))
         for model in (entry.request, entry.outcome, entry.policy):
             found |= set(_keys(model.model_json_schema()))
+    found |= {one.duty for one in EVERYBODY}
     for outcome in _outcomes():
         found |= {outcome.label, label(outcome.name)}
     return found - {""}

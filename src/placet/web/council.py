@@ -148,4 +148,8 @@ async def _page(
 def _commands(request: Request, view: MultisigView) -> list[str]:
     """The same by the command line, where the wallet's key stays on one's own computer."""
     start = f"placet --url {control_of(request).door.store.house.base_url} multisig"
-    return [f"{start} show {view.id}", f"{start} approve {view.id} --key-file wallet.json"]
+    return [
+        "export PLACET_TOKEN=…",
+        f"{start} show {view.id}",
+        f"{start} approve {view.id} --key-file wallet.json",
+    ]

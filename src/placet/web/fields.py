@@ -6,16 +6,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from placet.domain.proposal import MAX_AMOUNT
+from placet.domain.span import PATTERN
+from placet.web.words import later
 
 KINDS = {"string": "text", "integer": "integer", "number": "number", "decimal": "decimal", "boolean": "boolean"}
+SPANS = f"^{PATTERN.pattern}$"
+SPAN = later("A number and a unit: 90m, 24h, 14d, 2w, or 3bd for business days.")
 FORMATS = {"date": "date", "date-time": "moment", "email": "email", "uri": "url"}
 
 
 @dataclass(frozen=True)
 class Field:
-    """One input, a `group` with parts, a `list` of items, or `variants`: groups of which one is chosen, each named by
-    its value of `tag`. The other kinds are text, long, lines, pairs (a name and a value on each line), integer, number,
-    decimal, boolean, choice, date, moment, email, url and json."""
+    """One input, a `group` with parts, a `list` of items (`rows`: those that it comes with), or `variants`: groups of
+    which one is chosen, each named by its value of `tag`. The other kinds are text, long, lines, pairs (a name and a
+    value on each line), integer, number, decimal, boolean, choice, date, moment, email, url and json."""
 
     name: str
     label: str
@@ -29,6 +33,7 @@ class Field:
     default: str = ""
     parts: tuple["Field", ...] = ()
     item: "Field | None" = None
+    rows: tuple[Mapping[str, Any], ...] = ()
     tag: str = ""
 
 
@@ -113,7 +118,9 @@ def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], requir
         kind=kind,
         required=required,
         choices=tuple(choices) if kind == "choice" else (),
-        hint=part.get("description", "") if kind not in ("group", "list", "variants") else "",
+        hint=part.get("description", SPAN if part.get("pattern") == SPANS else "")
+        if kind not in ("group", "list", "variants")
+        else "",
         minimum=part.get("minimum"),
         # The largest number of all is no limit that people would ask for.
         maximum=None if part.get("maximum") == MAX_AMOUNT else part.get("maximum"),
@@ -121,6 +128,7 @@ def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], requir
         default=_written(kind, part.get("default")),
         parts=parts,
         item=item,
+        rows=tuple(part.get("default") or ()) if item else (),
         tag=str(part["discriminator"]["propertyName"]) if kind == "variants" else "",
     )
 

@@ -12,6 +12,7 @@ from placet.control.errors import Problem
 from placet.domain.forms import Fault
 from placet.web.fields import Field as Field
 from placet.web.fields import fields as fields
+from placet.web.fields import filled
 from placet.web.words import _, reader
 
 PREFIX = "data."
@@ -158,6 +159,9 @@ def _input(
         )
         return Input(one, name, path, error=error, parts=parts, must=must)
     if one.kind == "list" and one.item is not None:
+        if sent is None and one.rows:
+            known = (filled(list(one.item.parts), row).items() for row in one.rows)
+            sent = {f"{name}.{number}.{key}": text for number, row in enumerate(known) for key, text in row}
         asked = 1 if sent is not None and sent.get(MORE) == name else 0
         count = min(max(_rows(name, sent or {}) + asked, 1), MOST_ROWS)
         rows = tuple(
@@ -188,13 +192,23 @@ def _packed(sent: dict[str, str], one: Field, name: str) -> dict[str, str]:
         old, new = f"{name}.{row}", f"{name}.{number}"
         here = {f"{new}{key[len(old) :]}": value for key, value in sent.items() if _within(key, old)}
         growing = more is not None and _within(more, old)
-        if not growing and not any(value.strip() for value in here.values()):
+        if not growing and _blank(one.item, old, sent):
             continue
         if growing and more is not None:
             rest[MORE] = f"{new}{more[len(old) :]}"
         rest |= _packed(here, one.item, new)
         number += 1
     return rest
+
+
+def _blank(one: Field, name: str, sent: Mapping[str, str]) -> bool:
+    """Whether nothing is written here beyond what the page itself fills in, such as a box that is ticked."""
+    if one.kind == "group":
+        return all(_blank(part, f"{name}.{part.name}", sent) for part in one.parts)
+    if one.kind == "list" and one.item is not None:
+        return all(_blank(one.item, f"{name}.{row}", sent) for row in range(min(_rows(name, sent), MOST_ROWS)))
+    chosen = f"{name}.{one.tag}" if one.kind == "variants" else name
+    return sent.get(chosen, "").strip() in ("", one.default)
 
 
 def _rows(name: str, sent: Mapping[str, str]) -> int:
@@ -246,7 +260,7 @@ def _read_rows(
     """The rows in which something was written; the places of faults are those of the rows that are kept."""
     found: list[Any] = []
     for row in range(min(_rows(name, sent), MOST_ROWS)):
-        if any(_within(key, f"{name}.{row}") and value.strip() for key, value in sent.items()):
+        if not _blank(item, f"{name}.{row}", sent):
             value = _read(item, f"{name}.{row}", f"{pointer}/{len(found)}", sent, faults)
             found.append({} if value is None else value)
     return found or ([] if one.required else None)

@@ -5,13 +5,22 @@ from dataclasses import dataclass
 
 from babel.numbers import get_decimal_symbol
 
+from placet.connectors.chain.port import LOCAL_CHAIN
 from placet.domain.payment import Token
 from placet.web.telling import amount
-from placet.web.words import _, reader
+from placet.web.words import _, later, reader
 
 NATIVE_DECIMALS = 18
 GROUP = 4
-CHAINS = {1: "Ethereum", 10: "OP Mainnet", 100: "Gnosis", 137: "Polygon", 8453: "Base", 42161: "Arbitrum One"}
+CHAINS = {
+    1: "Ethereum",
+    10: "OP Mainnet",
+    100: "Gnosis",
+    137: "Polygon",
+    8453: "Base",
+    42161: "Arbitrum One",
+    LOCAL_CHAIN: later("Test chain of this machine"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ def price(units: int, token: str | None, tokens: Iterable[Token]) -> Price:
 
 
 def chain(chain_id: int) -> str:
-    return f"{CHAINS.get(chain_id, _('Chain'))} ({chain_id})"
+    return f"{_(CHAINS.get(chain_id, 'Chain'))} ({chain_id})"
 
 
 def whole(units: int, decimals: int) -> str:

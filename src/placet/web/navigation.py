@@ -15,7 +15,6 @@ class Way:
 
     path: str
     label: str
-    icon: str
     open_to: Callable[[Person], bool]
     begins: tuple[str, ...] = ()
 
@@ -50,14 +49,14 @@ def starts(person: Person) -> bool:
 
 
 WAYS = (
-    Way("/", later("Inbox"), "inbox", everybody, ("/tasks",)),
-    Way("/cases", later("Cases"), "cases", everybody),
-    Way("/overview", later("Overview"), "overview", starts),
-    Way("/voter", later("Voting"), "vote", votes_or_oversees),
-    Way("/proposer", later("Proposals"), "propose", proposes),
-    Way("/catalogue", later("Catalogue"), "catalogue", starts),
-    Way("/resources", later("Projects"), "cases", starts),
-    Way("/admin", later("Administration"), "admin", administers),
+    Way("/", later("Inbox"), everybody, ("/tasks",)),
+    Way("/cases", later("Cases"), everybody),
+    Way("/overview", later("Overview"), starts),
+    Way("/voter", later("Voting"), votes_or_oversees),
+    Way("/proposer", later("Proposals"), proposes),
+    Way("/catalogue", later("Catalogue"), starts),
+    Way("/resources", later("Projects"), starts),
+    Way("/admin", later("Administration"), administers),
 )
 
 

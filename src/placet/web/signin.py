@@ -1,6 +1,6 @@
 """Signing in and out, and taking up an invitation."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -15,10 +15,26 @@ from placet.web.words import _
 routes = router()
 
 
+class Sampled(Protocol):
+    """Somebody of the sample organisation, whom the page names: one tries things out as them."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def duty(self) -> str: ...
+
+
 @routes.get("/signin")
-async def show(request: Request, guest: Guest, next: Annotated[str, Query(max_length=2000)] = "/") -> Response:
-    """The form; who is signed in already goes on."""
-    return RedirectResponse(local(next), 303) if guest else form(request, next)
+async def show(
+    request: Request,
+    guest: Guest,
+    next: Annotated[str, Query(max_length=2000)] = "/",
+    name: Annotated[str, Query(max_length=320)] = "",
+) -> Response:
+    """The form, with a name if one comes along; who is signed in already goes on."""
+    return RedirectResponse(local(next), 303) if guest else form(request, next, name)
 
 
 @routes.post("/signin")
@@ -81,4 +97,5 @@ def form(request: Request, next: str, name: str = "", problem: Problem | None = 
         name=name,
         problem=problem,
         provider=provider.label if provider else None,
+        sample=request.app.state.sample,
     )

@@ -40,12 +40,53 @@ ENDS = {
 COLOURS = {"approved": "good", "rejected": "bad", "expired": "still", "deleted": "still"}
 CHOICES = {"approve": later("Approve"), "deny": later("Deny")}
 KINDS = {"workflow": later("Workflow"), "deletion": later("Deletion"), "governance": later("Governance")}
+# The first that fits counts: most browsers call themselves by the names of others as well.
+BROWSERS = {
+    "Edg": "Edge",
+    "OPR/": "Opera",
+    "Firefox/": "Firefox",
+    "FxiOS/": "Firefox",
+    "Chrome/": "Chrome",
+    "CriOS/": "Chrome",
+    "Safari/": "Safari",
+}
+SYSTEMS = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "Mac OS X": "macOS",
+    "CrOS": "ChromeOS",
+    "Linux": "Linux",
+}
 HEADING = re.compile(r"<(/?)h([1-6])>")
 
 
-def amount(number: int) -> str:
+def amount(number: float) -> str:
     """An amount in the smallest unit, with its thousands apart."""
     return str(format_decimal(number, locale=reader().language))
+
+
+def device(agent: str) -> str:
+    """A browser as people know it, from what it says of itself; one that is not known, in its own words."""
+    browser = next((name for mark, name in BROWSERS.items() if mark in agent), "")
+    system = next((name for mark, name in SYSTEMS.items() if mark in agent), "")
+    if browser and system:
+        return _("%(browser)s on %(system)s", browser=browser, system=system)
+    return agent or _("An unnamed browser")
+
+
+def _short(value: Any) -> bool:
+    return not isinstance(value, Mapping | list) and all(len(word) < 20 for word in str(value).split())
+
+
+def columns(value: Any) -> list[str]:
+    """The keys of a list that reads best as a table: two or three, the same in every entry, with nothing nested and no
+    word that a narrow column would break."""
+    rows = value if isinstance(value, list | tuple) and len(value) > 1 else ()
+    keys = list(rows[0]) if rows and isinstance(rows[0], Mapping) else []
+    flat = all(isinstance(row, Mapping) and list(row) == keys and all(map(_short, row.values())) for row in rows)
+    return keys if flat and 1 < len(keys) < 4 else []
 
 
 def file_size(octets: int) -> str:
@@ -150,6 +191,8 @@ def grant(given: Grant) -> str:
 
 FILTERS = {
     "amount": amount,
+    "columns": columns,
+    "device": device,
     "file_size": file_size,
     "prose": prose,
     "span": span,

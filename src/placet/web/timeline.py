@@ -101,6 +101,6 @@ def _told(event: EventView, titles: Mapping[str, str], names: Mapping[str, str])
     }
     pattern = TOLD.get(event.action)
     sentence = _(pattern) % values if pattern else event.action
-    # What stands beside the chain in full need not be told as data.
-    texts = {name: text for name, text in event.texts.items() if name not in ("title", "data")}
+    # Titles are on top of the page, and what is data is told where it belongs.
+    texts = {name: text for name, text in event.texts.items() if name not in ("title", "data", "outcome")}
     return Told(sentence, event.at, event.actor not in (SYSTEM, ""), texts, event)

@@ -26,7 +26,11 @@ ADDRESS = DocumentRequest(name="address", title="Proof of address, not older tha
 class CustomerFile(Durable):
     """The customer, how to reach them, and the documents of the first round."""
 
-    customer_id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", title="Customer id")
+    customer_id: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$",
+        title="Customer id",
+        description="A short name in small letters, such as noor-haddad; the same one for the same customer.",
+    )
     name: str = Field(min_length=1, max_length=200, title="Name")
     kind: Literal["person", "company"] = "person"
     aliases: tuple[str, ...] = Field(default=(), max_length=20, title="Other names")
@@ -34,7 +38,9 @@ class CustomerFile(Durable):
     countries: tuple[str, ...] = Field(default=(), max_length=20, title="Countries (two letters)")
     contact_name: str = Field(min_length=1, max_length=200, title="Contact person")
     contact_email: str = Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254, title="Contact e-mail")
-    documents: tuple[DocumentRequest, ...] = Field(default=(IDENTITY, ADDRESS), min_length=1, max_length=20)
+    documents: tuple[DocumentRequest, ...] = Field(
+        default=(IDENTITY, ADDRESS), min_length=1, max_length=20, title="Documents to ask for"
+    )
 
     @property
     def contact(self) -> External:

@@ -11,7 +11,7 @@ from placet.durable.workflow import case
 @case(
     "treasury-disbursement",
     title="Treasury disbursement",
-    subject="Pay {amount} to {to}",
+    subject="{memo}",
     decides="So many members of the council as the policy says approve one exact payment; whoever asked never does.",
     silence="The council is reminded; without enough approvals in time it is refused, and nothing is paid.",
     policy=DisbursementPolicy,

@@ -18,9 +18,9 @@ class DisbursementPolicy(Durable):
     `finality` is how long the receipt is waited for, until it lies deep enough in the chain.
     """
 
-    threshold: int = Field(default=2, ge=1, le=1000)
-    ordered: bool = False
-    wallets: bool = False
+    threshold: int = Field(default=2, ge=1, le=1000, description="So many of the council must approve.")
+    ordered: bool = Field(default=False, description="The council acts one after the other.")
+    wallets: bool = Field(default=False, description="An approval takes the signature of the member's wallet.")
     approval: Span = Span("7d")
     reminder: Span = Span("2d")
     finality: Span = Span("2d")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from placet.domain.disbursement import AddressText, AmountText
+from placet.domain.disbursement import SMALLEST, AddressText, AmountText
 from placet.domain.membership import RoleOrder
 from placet.domain.model import Durable
 from placet.domain.policy import PolicyOrder
@@ -21,7 +21,7 @@ class TreasuryTransfer(Durable):
     kind: Literal["treasury-transfer"]
     to: AddressText = Field(title="Recipient (0x…, with its checksum)")
     token: AddressText | None = Field(default=None, title="Token contract (none: the chain's currency)")
-    amount: AmountText = Field(title="Amount (smallest unit)")
+    amount: AmountText = Field(title="Amount (smallest unit)", description=SMALLEST)
     memo: str = Field(default="", max_length=2000, title="What for")
 
 

@@ -22,8 +22,10 @@ class Terms(Durable):
     """What is offered: commission in percent (two decimals), length in months, where."""
 
     territory: str = Field(min_length=1, max_length=200)
-    commission_percent: Decimal = Field(ge=0, le=100, max_digits=5, decimal_places=2)
-    term_months: int = Field(ge=1, le=600)
+    commission_percent: Decimal = Field(
+        ge=0, le=100, max_digits=5, decimal_places=2, title="Commission in percent, such as 12.5"
+    )
+    term_months: int = Field(ge=1, le=600, title="Length in months")
     notes: str = Field(default="", max_length=2000)
 
 
@@ -37,12 +39,16 @@ class CounterOffer(Durable):
 class PartnerApplication(Durable):
     """Who wants to become a partner, what is known of them, and the first terms to offer."""
 
-    partner_id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", title="Partner id")
+    partner_id: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$",
+        title="Partner id",
+        description="A short name in small letters, such as acme-robotics; the same one for the same partner.",
+    )
     name: str = Field(min_length=1, max_length=200, title="Company")
     contact_name: str = Field(min_length=1, max_length=200, title="Contact person")
     contact_email: str = Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254, title="Contact e-mail")
-    facts: PartnerFacts = PartnerFacts()
-    terms: Terms
+    facts: PartnerFacts = Field(default=PartnerFacts(), title="What is known of the partner")
+    terms: Terms = Field(title="Terms to offer")
 
     @property
     def contact(self) -> External:

@@ -13,13 +13,13 @@ from placet.domain.step import Step
 class PartnerFacts(Durable):
     """What is known about a partner; a fact nobody has given counts for nothing."""
 
-    annual_revenue_eur: int = Field(default=0, ge=0)
+    annual_revenue_eur: int = Field(default=0, ge=0, title="Annual revenue in euros")
     countries: tuple[str, ...] = ()
     sector: str = ""
     references: int = Field(default=0, ge=0)
     certifications: tuple[str, ...] = ()
     years_active: int = Field(default=0, ge=0)
-    sanctions_flag: bool = False
+    sanctions_flag: bool = Field(default=False, title="Is on a list of sanctions")
 
 
 class Grade(StrEnum):

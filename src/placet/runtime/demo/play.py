@@ -20,7 +20,7 @@ from placet.runtime.demo.voting import COUNTDOWN, play_votes
 from placet.runtime.embedded import free_port
 from placet.runtime.first_admin import SAMPLE
 
-PEOPLE = tuple(person for person, _, _ in SAMPLE)
+PEOPLE = tuple(one.id for one in SAMPLE)
 # So that what ends by the clock ends while one watches.
 SETTINGS = f"""[policy.compliance-case]
 window = "{WINDOW}"

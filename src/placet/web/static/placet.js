@@ -114,7 +114,7 @@ async function look() {
   }
 }
 
-if (live !== undefined && document.querySelector("[data-live]")) {
+if (live !== undefined && document.querySelector("[data-live][id]")) {
   let stream = null, after = place, lost = false;
   const open = () => {
     if (stream) return;
@@ -155,5 +155,5 @@ document.addEventListener("click", async (event) => {
       : await window.ethereum.request({ method: "eth_signTypedData_v4", params: [account, document.getElementById(button.dataset.sign).value] });
     note.textContent = note.dataset.done;
     field.focus();
-  } catch { note.textContent = note.dataset.failed; }
+  } catch (error) { note.textContent = [note.dataset.failed, error?.message].filter(Boolean).join(" "); }
 });
