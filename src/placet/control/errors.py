@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from placet.control.sent import MAIL, SLUG
+from placet.domain.collection import HASHED
 from placet.domain.forms import Fault
 from placet.store.acts import NotCounted
 
@@ -248,6 +249,7 @@ ADDRESSED = "Write an e-mail address, such as nora@example.org."
 FORMS = {
     SLUG: "Use small letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit.",
     MAIL: ADDRESSED,
+    HASHED: "Send the file first, and name it by its SHA-256: 64 hex digits.",
     # As requests of workflows write it.
     r"^[^@\s]+@[^@\s]+\.[^@\s]+$": ADDRESSED,
 }

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from placet.domain.collection import Attachment
 from placet.domain.intent import ADDRESS
 from placet.domain.model import Durable
 
@@ -13,7 +14,10 @@ AmountText = Annotated[str, Field(max_length=100, json_schema_extra={"pattern": 
 
 
 class Disbursement(Durable):
-    """The request of a payment: to whom, which token (None: the chain's own currency), how much, and what for."""
+    """The request of a payment: to whom, which token (None: the chain's own currency), how much, and what for.
+
+    The council sees the invoice; what it signs is the payment alone.
+    """
 
     to: AddressText
     token: AddressText | None = None
@@ -21,3 +25,4 @@ class Disbursement(Durable):
     memo: str = Field(default="", max_length=2000)
     data: str = Field(default="0x", max_length=20_002)
     threshold: int | None = Field(default=None, ge=1)
+    invoice: Attachment | None = None
