@@ -17,6 +17,8 @@ from placet.domain.model import Durable
 from placet.durable.case import Case
 from placet.durable.workflow import case, entry_of
 from placet.store import tables as t
+from placet.store import uploads
+from placet.store.documents import Stored
 from placet.store.engine import Store
 from web.desk import Desk, desk, key_in
 from web.test_proposing import inputs
@@ -211,3 +213,20 @@ async def test_a_form_from_another_site_brings_no_file(office: Office, rita: Des
     # Only a form with files may be larger than others.
     assert (await rita.post(START, form(note="x" * 1_200_000))).status_code == 413
     assert (await waiting(office), await opened(office)) == ([], None)
+
+
+async def test_the_name_of_a_file_is_only_ever_text(office: Office, rita: Desk) -> None:
+    hostile = '"><script>alert(1)</script>.txt'
+    known = Stored(name="", hash=NOTE_HASH, filename=hostile, media_type="text/plain", size=1)
+    assert await office.store.write(lambda tx: uploads.stage(tx, "rita", [known])) is None
+    shown = await send(rita, form(name="", terms=NOTE_HASH), chosen())
+    assert "<script>alert" not in shown.text and hostile in html.unescape(shown.text)
+
+
+async def test_more_files_than_may_wait_are_told_at_the_field_and_not_stored(office: Office, rita: Desk) -> None:
+    large = Stored(name="", hash=NOTE_HASH, filename="a.txt", media_type="text/plain", size=249_999_999)
+    assert await office.store.write(lambda tx: uploads.stage(tx, "rita", [large])) is None
+    answer = await send(rita, form(), chosen(terms=BILL))
+    assert (answer.status_code, "Of one person at most 250 MB wait for a case" in answer.text) == (409, True)
+    assert 'id="terms-wrong"' in answer.text and len(await waiting(office)) == 1
+    assert await office.store.read(lambda tx: tx.conn.execute(sa.select(t.document.c.hash)).all()) == []

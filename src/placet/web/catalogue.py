@@ -89,6 +89,7 @@ async def _staged(
                 lines.append(line)
                 continue
             try:
+                await documents.may_stage(person, files[line].size or 0)
                 done = await documents.stage(person, [Sending(name, files[line])])
                 lines.append(done.value["items"][0]["hash"])
             except Problem as problem:
