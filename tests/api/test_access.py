@@ -95,6 +95,7 @@ ACCESS: dict[tuple[str, str], dict[str, int]] = {
     # The one who is asked for documents is the external; coordinators may add some.
     ("POST", "/api/v1/cases/{case_id}/documents"): only(201, "external", "coordinator", "admin", **HIDDEN),
     ("GET", "/api/v1/documents/{document_id}"): SEEN,
+    ("POST", "/api/v1/documents"): signed_in(201, external=403),
     ("POST", "/api/v1/cases/{case_id}/pause"): MANAGED,
     ("POST", "/api/v1/cases/{case_id}/resume"): MANAGED,
     ("POST", "/api/v1/cases/{case_id}/cancel"): MANAGED,

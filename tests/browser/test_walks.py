@@ -4,12 +4,17 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
+from tests.samples import files
 
 from api.office import COUNTER, FORM, review
-from browser.browsing import Browsing
+from api.test_disbursement import ACCOUNT, TO
+from browser.browsing import Browsing, flaws
 from browser.hands import tab_to
+from placet.catalogue.cooperative.disbursement_model import COUNCIL_MEMBERS
 from placet.domain.collection import DocumentRequest
+from placet.domain.intent import Intent
+from placet.domain.multisig import MultisigSpec
 from placet.domain.people import Role
 from placet.domain.task import APPROVE, REFUSE
 from placet.store import sessions
@@ -114,3 +119,48 @@ async def test_several_tasks_are_answered_from_the_inbox(browsing: Browsing) -> 
         await page.get_by_label("Approve").check()
         await page.get_by_role("button", name="Answer the chosen tasks").click()
         await expect(page.get_by_text("2 of 2 counted.")).to_be_visible()
+
+
+async def pay(page: Page, **fields: str) -> None:
+    """Fill in the form of a payment, and send it."""
+    await page.get_by_label("Scope").select_option("deals")
+    for label, text in fields.items():
+        await page.get_by_label(label.capitalize(), exact=True).fill(text)
+    await page.get_by_role("button", name="Start", exact=True).click()
+
+
+async def test_without_scripts_a_payment_is_asked_for_with_its_invoice(browsing: Browsing) -> None:
+    for name in ("kaia", "koji"):
+        await browsing.office.hire(name, "council")
+    bill = {"name": "bill <b>7.pdf", "mimeType": "application/pdf", "buffer": files.pdf("For the roof.")}
+    async with browsing.page("rita", "/catalogue/treasury-disbursement/start", script=False) as page:
+        await page.get_by_label("Invoice").set_input_files(bill)
+        await pay(page, to=TO, amount="0")
+        await expect(page.get_by_role("alert")).to_contain_text("Amount: ")
+        # Nobody chooses a file twice.
+        await expect(page.get_by_label("Keep bill b7")).to_be_checked()
+        await page.get_by_label("Keep bill b7").uncheck()
+        await pay(page, amount="0")
+        await expect(page.get_by_label("Keep bill b7")).to_have_count(0)
+        await page.get_by_label("Invoice").set_input_files(bill)
+        await pay(page, amount="1000")
+        await expect(page.locator("#documents")).to_contain_text("bill b7")
+        case_id = page.url.rpartition("/")[2]
+    intent = Intent(chain_id=31337, account=ACCOUNT, to=TO, amount="1000", case_id=case_id)
+    spec = MultisigSpec(name="council", title="Council approval", intent=intent, council=COUNCIL_MEMBERS, threshold=2)
+    multisig = await browsing.office.ask(case_id, spec)
+    async with browsing.page("kofi", f"/multisigs/{multisig}", script=False) as page:
+        await expect(page.locator("#payment")).to_contain_text("bill b7")
+        await page.locator("#payment").get_by_role("link", name="Look at it").click()
+        await expect(page.locator("img.preview")).to_be_visible()
+
+
+async def test_a_form_that_came_back_with_a_file_has_no_flaw(browsing: Browsing) -> None:
+    async with browsing.page("rita", "/catalogue/treasury-disbursement/start") as page:
+        assert await flaws(page) == []
+        await page.get_by_label("Invoice").set_input_files(
+            {"name": "a.txt", "mimeType": "text/plain", "buffer": b"For the roof."}
+        )
+        await pay(page, to="nobody", amount="0")
+        await expect(page.get_by_label("Keep a.txt")).to_be_checked()
+        assert await flaws(page) == []

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from tests.samples import files
 
 from placet.cli.main import placet
+from placet.connectors.blobs.port import content_hash
 from placet.domain.collection import DocumentRequest
 from placet.domain.course import Ask, Report
 from placet.domain.people import Role
@@ -22,6 +23,7 @@ from placet.store.engine import Store, Tx
 from placet.store.house import House
 
 CASE = "order-1"
+ACT = {"kind": "role-change", "person": "admin", "role": "voter", "scope": "general", "change": "grant"}
 
 
 def opened(tx: Tx) -> None:
@@ -66,3 +68,38 @@ def test_a_refusal_is_told_in_the_words_of_the_api(data: Path, tmp_path: Path) -
     assert (refused.exit_code, "[type-mismatch]" in refused.output) == (4, True)
     unknown = run(data, "document", "get", "doc-unknown", "-o", tmp_path / "copy.pdf")
     assert (unknown.exit_code, (tmp_path / "copy.pdf").exists()) == (4, False)
+
+
+def request_of(data: Path, case_id: str) -> Any:
+    return json.loads(run(data, "--json", "case", "show", case_id).output)["request"]
+
+
+def test_a_case_is_started_with_files(data: Path, tmp_path: Path) -> None:
+    for name in ("bill.pdf", "more.pdf"):
+        (tmp_path / name).write_bytes(files.pdf(name))
+    wanted = tmp_path / "request.json"
+    wanted.write_text(json.dumps({"title": "Pay", "action": ACT}))
+    start = ("case", "start", "governance-proposal", wanted, "--scope", "general")
+    both = [f"--attach=attachments={tmp_path / name}" for name in ("bill.pdf", "more.pdf")]
+    opened = run(data, *start, *both)
+    assert opened.exit_code == 0, opened.output
+    case_id = opened.output.strip()
+    named = [content_hash(files.pdf(name)) for name in ("bill.pdf", "more.pdf")]
+    assert request_of(data, case_id)["attachments"] == named
+    listed = run(data, "document", "list", case_id).output
+    assert "attachments  received" in listed and "bill.pdf" in listed and "more.pdf" in listed
+
+
+@pytest.mark.parametrize(
+    ("attached", "told"),
+    [
+        ("attachments", "write FIELD=FILE"),
+        ("minutes=bill.pdf", "takes no document there"),
+        ("title=bill.pdf", "takes no document there"),
+        ("attachments=nothing.pdf", "there is no file"),
+    ],
+)
+def test_a_file_that_has_no_place_is_not_sent(data: Path, tmp_path: Path, attached: str, told: str) -> None:
+    (tmp_path / "request.json").write_text("{}")
+    refused = run(data, "case", "start", "governance-proposal", tmp_path / "request.json", "--attach", attached)
+    assert (refused.exit_code, told in refused.output) == (2, True), refused.output

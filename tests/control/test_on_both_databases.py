@@ -1,14 +1,19 @@
 """The control layer on SQLite and on a real Postgres: lists, keys, races, the log as it grows."""
 
 import asyncio
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from starlette.datastructures import UploadFile
+from tests.samples import files
 
 from api.office import Office, review
+from api.test_disbursement import TO
 from control.test_lists_at_scale import SUBQUERY, plans
 from placet.control.csv_export import CaseExport
+from placet.control.documents import Sending
 from placet.control.door import Once
 from placet.control.errors import Problem
 from placet.control.events import Place
@@ -23,7 +28,7 @@ from placet.control.workflows import Start
 from placet.domain.people import Grant, Person, Role
 from placet.domain.span import Span
 from placet.domain.task import RungAction, RungSpec, n_of
-from placet.store import people
+from placet.store import people, uploads
 from placet.store.audit import append
 from placet.store.engine import Store
 
@@ -225,3 +230,48 @@ async def test_figures_counts_and_tables_are_the_same_on_both(office: Office) ->
     await office.control.faucet.deposit(root, GivenDeposit(amount=70))
     budget = (await office.control.overview.show(root, Period(days=2))).budget
     assert budget is not None and [line.balance for line in budget] == [0, 70]
+
+
+def sending(content: bytes, filename: str) -> Sending:
+    return Sending("", UploadFile(io.BytesIO(content), size=len(content), filename=filename))
+
+
+async def test_of_cases_started_at_once_with_one_file_exactly_one_has_it(office: Office) -> None:
+    for name in ("kaia", "koji"):
+        await office.hire(name, "council")
+    rita = await person(office, "rita")
+    for _ in range(2):
+        sent = await office.control.documents.stage(rita, [sending(files.pdf(), "Bill.pdf")])
+    invoice = sent.value["items"][0]["hash"]
+    start = Start(scope="deals", request={"to": TO, "amount": "5", "invoice": invoice})
+
+    async def pay() -> str:
+        try:
+            return str((await office.control.workflows.start(rita, "treasury-disbursement", start)).value["id"])
+        except Problem as problem:
+            return problem.code
+
+    told = await asyncio.gather(*(pay() for _ in range(6)))
+    (case_id,) = [one for one in told if one != "unknown-document"]
+    (entry,) = (await office.control.documents.listed(rita, case_id)).items
+    assert (entry.name, entry.files[0].hash, entry.files[0].filename) == ("invoice", invoice, "Bill.pdf")
+    assert (await office.control.documents.get(rita, case_id, invoice)).content == files.pdf()
+    assert await office.control.documents.staged(rita) == {}
+
+
+async def test_of_files_sent_at_once_no_more_wait_than_may(office: Office) -> None:
+    rita = await person(office, "rita")
+
+    async def send(number: int) -> str:
+        try:
+            await office.control.documents.stage(rita, [sending(f"File {number}.".encode(), f"{number}.txt")])
+        except Problem as problem:
+            return problem.code
+        return "kept"
+
+    told = await asyncio.gather(*(send(number) for number in range(54)))
+    assert (told.count("kept"), told.count("too-many-documents")) == (50, 4)
+    assert len(await office.control.documents.staged(rita)) == 50
+    office.clock.move(timedelta(hours=24))
+    assert await office.control.documents.staged(rita) == {}
+    assert await office.store.write(uploads.sweep) == 50

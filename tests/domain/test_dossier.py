@@ -1,9 +1,13 @@
-"""Where each document of a case stands."""
+"""Where each document of a case stands, and which ones a request brings along."""
 
 from datetime import UTC, datetime, timedelta
 
-from placet.domain.collection import DocumentRequest, DocumentState, Received
+import pytest
+from pydantic import ValidationError
+
+from placet.domain.collection import Attachment, DocumentRequest, DocumentState, Received, attachments, named_by
 from placet.domain.dossier import dossier
+from placet.domain.model import Durable
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PASSPORT = DocumentRequest(name="passport", title="Passport")
@@ -62,3 +66,47 @@ def test_what_nobody_asked_for_is_listed_after_the_rest() -> None:
         ("passport", "Passport", DocumentState.REQUESTED),
         ("minutes", "", DocumentState.RECEIVED),
     ]
+
+
+class Step(Durable):
+    proof: Attachment | None = None
+    note: str = ""
+
+
+class Request(Durable):
+    invoice: Attachment | None = None
+    minutes_of_meeting: tuple[Attachment, ...] = ()
+    steps: tuple[Step, ...] = ()
+    named: dict[str, Attachment] = {}
+
+
+def test_the_attachments_of_a_request_are_found_at_any_depth() -> None:
+    one, two, three = ("a" * 64, "b" * 64, "c" * 64)
+    given = {
+        "minutes_of_meeting": [one, two],
+        "steps": [{"note": one}, {"proof": three}],
+        "named": {"Deed of Sale": one},
+    }
+    found = list(attachments(Request.model_validate(given)))
+    assert found == [
+        (("minutes_of_meeting", 0), one),
+        (("minutes_of_meeting", 1), two),
+        (("steps", 1, "proof"), three),
+        (("named", "Deed of Sale"), one),
+    ]
+    assert [named_by(path) for path, _ in found] == [
+        "minutes-of-meeting",
+        "minutes-of-meeting",
+        "proof",
+        "deed-of-sale",
+    ]
+    again = Request.model_validate_json(Request.model_validate(given).model_dump_json())
+    assert list(attachments(again)) == found
+
+
+@pytest.mark.parametrize("text", ["", "a" * 63, "A" * 64, "a" * 64 + "\n", "../etc/passwd"])
+def test_an_attachment_is_the_hash_of_a_content(text: str) -> None:
+    with pytest.raises(ValidationError):
+        Request(invoice=text)  # type: ignore[arg-type]
+    schema = Step.model_json_schema()["properties"]["proof"]["anyOf"][0]
+    assert (schema["type"], schema["format"], schema["pattern"]) == ("string", "document", "^[0-9a-f]{64}$")

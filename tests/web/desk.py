@@ -21,7 +21,8 @@ class Desk:
         return await self._ask("GET", path, **more)
 
     async def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> httpx2.Response:
-        return await self._ask("POST", path, data=data or {}, **more)
+        given = {} if "content" in more else {"data": data or {}}
+        return await self._ask("POST", path, **given, **more)
 
     async def follow(self, answer: httpx2.Response) -> httpx2.Response:
         """The page to which an act leads."""

@@ -9,9 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from api import council
-from api.office import Office
+from api.office import HASH, Office
 from placet.domain.payment import Token
+from placet.store import documents, people
 from placet.store import tables as t
+from placet.store.cases import locked
+from placet.store.documents import Stored
 from web.desk import desk, key_in
 from web.test_signin import WORD, has_password
 
@@ -47,6 +50,24 @@ async def test_a_council_sees_that_there_was_too_little_money(office: Office) ->
     for enough in (None, council.INTENT.amount):
         page = await tara.get(f"/multisigs/{await council.put(office, balance=enough)}")
         assert "less than this payment" not in page.text
+
+
+async def test_the_invoice_stands_beside_what_would_be_paid(office: Office) -> None:
+    await council.sit(office)
+    case_id = await office.start()
+    rita = await office.store.read(lambda tx: people.find(tx, "rita"))
+    assert rita is not None
+    bill = Stored(name="invoice", hash=HASH, filename="Bill <7>.pdf", media_type="application/pdf", size=70_000)
+
+    def bring(tx: Any) -> None:
+        with locked(tx, case_id) as case:
+            documents.keep(case, rita, bill, 1)
+
+    await office.store.write(bring)
+    page = await (await desk(office, "tara")).get(f"/multisigs/{await council.put(office, case_id)}")
+    address = f"/cases/{case_id}/documents/{HASH}"
+    assert "<dt>Invoice</dt>" in page.text and "Bill &lt;7&gt;.pdf" in page.text and "70" in page.text
+    assert f'href="{address}"' in page.text and f'href="{address}/preview"' in page.text
 
 
 @pytest.mark.parametrize(

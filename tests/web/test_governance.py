@@ -9,6 +9,7 @@ import pytest
 from api import agora
 from api.chamber import sit
 from api.office import Office
+from placet.connectors.blobs.port import content_hash
 from web.desk import desk, key_in
 
 START = "/catalogue/governance-proposal/start"
@@ -130,3 +131,16 @@ async def test_a_mistake_in_the_act_is_told_at_its_field(
     text = html.unescape(answer.text)
     assert answer.status_code in (403, 409, 422) and f'href="{at}"' in text and told in text, text[-6000:]
     assert 'value="Mo buys"' in text
+
+
+async def test_what_a_proposal_brings_along_is_seen_by_its_voters(office: Office) -> None:
+    await sit(office)
+    voter = await desk(office, "v0")
+    note = ("why <b>.txt", b"He knows what to buy.", "text/plain")
+    assert (await office.call("prue", "POST", "/api/v1/documents", files={"file": note})).status_code == 201
+    proposal = await agora.propose(office, attachments=[content_hash(note[1])])
+    page = (await voter.get(f"/voter/proposals/{proposal}")).text
+    address = f"/cases/{proposal}/documents/{content_hash(note[1])}"
+    assert "<h3>Attachments</h3>" in page and "why b.txt" in page
+    assert f'href="{address}"' in page and f'href="{address}/preview"' in page
+    assert note[1].decode() in (await voter.get(f"{address}/preview")).text

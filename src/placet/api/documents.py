@@ -7,36 +7,30 @@ from fastapi.responses import JSONResponse, Response
 
 from placet.api.callers import Caller, Doors, answered
 from placet.api.errors import DOCUMENTED
-from placet.control.views import GivenDocumentsView, Page
+from placet.control.views import GivenDocumentsView, Page, UploadsView
 from placet.domain.dossier import Entry
 from placet.web.uploads import announced, refusing_politely, sent_files
 
 router = APIRouter(prefix="/api/v1", tags=["documents"], responses=DOCUMENTED)
 
-FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["name", "file"],
-                    "properties": {
-                        "name": {"type": "string", "description": "Which document it is, as it was asked for."},
-                        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                    },
-                }
-            }
-        },
-    }
-}
+NAME = {"name": {"type": "string", "description": "Which document it is, as it was asked for."}}
+FILES = {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}}
+
+
+def _form(fields: dict[str, Any]) -> dict[str, Any]:
+    """What the documentation says of a form, all of whose fields are needed."""
+    schema = {"type": "object", "required": list(fields), "properties": fields}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
 
 IdempotencyKey = Annotated[
     str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
 ]
 
 
-@router.post("/cases/{case_id}/documents", status_code=201, response_model=GivenDocumentsView, openapi_extra=FORM)
+@router.post(
+    "/cases/{case_id}/documents", status_code=201, response_model=GivenDocumentsView, openapi_extra=_form(NAME | FILES)
+)
 async def give_documents(
     request: Request, control: Doors, caller: Caller, case_id: str, key: IdempotencyKey = None
 ) -> JSONResponse:
@@ -44,6 +38,14 @@ async def give_documents(
     await refusing_politely(request, control.documents.admit(caller, case_id, announced(request)))
     async with sent_files(request) as files:
         return answered(await control.documents.give(caller, case_id, files, key))
+
+
+@router.post("/documents", status_code=201, response_model=UploadsView, openapi_extra=_form(FILES))
+async def stage_documents(request: Request, control: Doors, caller: Caller) -> JSONResponse:
+    """Send files for a case that you start within a day: its request names each by its hash. All are taken, or none."""
+    await refusing_politely(request, control.documents.may_stage(caller, announced(request)))
+    async with sent_files(request, named=False) as files:
+        return answered(await control.documents.stage(caller, files))
 
 
 @router.get("/cases/{case_id}/documents")

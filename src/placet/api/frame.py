@@ -18,7 +18,7 @@ MAX_BODY_BYTES = 1_000_000
 DRAINED_BYTES = 16 * MAX_BODY_BYTES
 # Beside one file of the largest size, a form has names and headers.
 FORM_BYTES = MAX_BODY_BYTES
-UPLOADS = re.compile(r"/(?:api/v1/cases|l|tasks|cases)/[^/]+/documents/?")
+UPLOADS = re.compile(r"/(?:(?:api/v1/cases|l|tasks|cases)/[^/]+/documents|api/v1/documents|catalogue/[^/]+/start)/?")
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -78,7 +78,7 @@ def told(scope: Scope, limit: int) -> Response:
 
 
 class BodyLimit:
-    """Answers 413 to a body beyond the limit, which is larger where files are sent; `refusal` makes the answer."""
+    """Answers 413 to a body beyond the limit, which is larger for forms with files; `refusal` makes the answer."""
 
     def __init__(
         self, app: ASGIApp, limit: int = MAX_BODY_BYTES, refusal: Callable[[Scope, int], Response] = told
@@ -88,7 +88,8 @@ class BodyLimit:
         self._refusal = refusal
 
     def _limit_of(self, scope: Scope) -> int:
-        if scope["method"] != "POST" or not UPLOADS.fullmatch(scope["path"]):
+        form = Headers(scope=scope).get("content-type", "").lower().startswith("multipart/form-data")
+        if scope["method"] != "POST" or not form or not UPLOADS.fullmatch(scope["path"]):
             return self._limit
         most: int = scope["app"].state.control.documents.most_bytes
         return max(self._limit, most + FORM_BYTES)

@@ -5,6 +5,7 @@ from typing import Any, TextIO
 
 import click
 
+from placet.cli.attaching import attach
 from placet.cli.door import Door, table
 
 
@@ -34,14 +35,19 @@ def case() -> None:
 @click.argument("kind")
 @click.argument("request_file", type=click.File(encoding="utf-8"), metavar="REQUEST.json")
 @click.option("--scope", help="Where the case belongs, such as a project or a desk.")
+@click.option("--attach", "attached", multiple=True, metavar="FIELD=FILE", help="Bring a file along; repeatable.")
 @click.option("--key", help="Idempotency key: the same key starts the same case once.")
 @click.pass_obj
-def start(door: Door, kind: str, request_file: TextIO, scope: str | None, key: str | None) -> None:
+def start(
+    door: Door, kind: str, request_file: TextIO, scope: str | None, attached: tuple[str, ...], key: str | None
+) -> None:
     """Start a case of KIND with the request in a JSON file (`-` for standard input)."""
     try:
         request = json.load(request_file)
     except ValueError as error:
         raise click.ClickException(f"{request_file.name} is not valid JSON: {error}") from error
+    if attached:
+        attach(door, kind, request, attached)
     body: dict[str, Any] = {"request": request} | ({"scope": scope} if scope else {})
     opened = door.call("POST", f"/api/v1/workflows/{kind}/cases", body, key)
     door.show(opened, opened["id"])

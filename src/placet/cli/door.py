@@ -53,9 +53,9 @@ class Door:
         answer = asyncio.run(self._send(method, path, key, given))
         return answer.json() if answer.content else None
 
-    def upload(self, path: str, name: str, files: list[tuple[str, bytes]], key: str | None = None) -> Any:
-        """Send files, each a name and its content, as one document."""
-        given = {"data": {"name": name}, "files": [("file", file) for file in files]}
+    def upload(self, path: str, name: str | None, files: list[tuple[str, bytes]], key: str | None = None) -> Any:
+        """Send files, each a name and its content, as one document, or for a case that is still to start."""
+        given = {"data": {"name": name} if name else {}, "files": [("file", file) for file in files]}
         return asyncio.run(self._send("POST", path, key, given)).json()
 
     def download(self, path: str, **params: Any) -> bytes:

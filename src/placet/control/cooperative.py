@@ -67,7 +67,7 @@ class Checks:
     def disbursement(self, tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dict[str, Any] | Problem:
         """The payment as it is, or why no council could have it paid even now."""
         wanted = Disbursement.model_validate(request)
-        asked = TransferRequest(**wanted.model_dump(exclude={"memo", "threshold"}), case="")
+        asked = TransferRequest(**wanted.model_dump(exclude={"memo", "threshold", "invoice"}), case="")
         problem = self._payable(asked, "request.") or self._approvable(tx, person, scope, wanted)
         return _refused(tx, person, DISBURSEMENT, problem) if problem else request
 

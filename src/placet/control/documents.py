@@ -14,21 +14,22 @@ from placet.connectors.blobs.inspection import MOST_BYTES, Scanner, check_size, 
 from placet.connectors.blobs.port import BlobDamaged, BlobMissing, BlobStore, BlobsUnavailable, content_hash
 from placet.connectors.blobs.unfit import Unfit
 from placet.control import reading
-from placet.control.door import Done, Door, Once
+from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, found, not_found, uncounted
-from placet.control.views import GivenDocumentsView, GivenDocumentView, Page
+from placet.control.views import GivenDocumentsView, GivenDocumentView, Page, UploadsView, UploadView
 from placet.domain.audit import digest
 from placet.domain.dossier import Entry
 from placet.domain.people import Person
 from placet.domain.said import Said
 from placet.domain.task import Refusal
-from placet.store import documents
+from placet.store import documents, uploads
 from placet.store import tables as t
 from placet.store.acts import NotCounted, audit_refusal
 from placet.store.documents import ATTEMPT, Stored
 from placet.store.engine import Tx
 
 ENDINGS = {"application/pdf": "pdf", "text/plain": "txt", "text/csv": "csv"}
+STAGING = "document.stage"
 HASH = re.compile(r"[0-9a-f]{64}")
 AT_ONCE = 2
 """So many requests at a time may have their files in memory; the others wait, with theirs on the disk."""
@@ -180,7 +181,7 @@ class Documents:
         if not sent:
             raise Problem("invalid-request", Said("Choose a file."), field="file")
         async with self._turn:
-            stored = await self._stored(person, case_id, sent)
+            stored = await self._stored(person, ATTEMPT, {"case": case_id}, sent)
         once = Once(key, digest([case_id, [one.model_dump() for one in stored]])) if key else None
 
         def act(tx: Tx, present: Person) -> Done | Problem:
@@ -195,13 +196,46 @@ class Documents:
 
         return await self._door.act(person, ATTEMPT, act, once)
 
-    async def _stored(self, person: Person, case_id: str, sent: Sequence[Sending]) -> tuple[Stored, ...]:
+    async def may_stage(self, person: Person, size: int = 0) -> None:
+        """Say no to files for a case that is still to start, before they are read; `size` is what is announced."""
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            if present.external:
+                return forbidden(tx, present, STAGING, "Only people of the organisation start cases.")
+            return _staged(tx, present, uploads.too_much(tx, present.id, size=size))
+
+        await self._door.act(person, "document.offer", act)
+
+    async def stage(self, person: Person, sent: Sequence[Sending]) -> Done:
+        """Take all files or none, for a case that this person starts within a day. The same again is the same."""
+        if not sent:
+            raise Problem("invalid-request", "Choose a file.", field="file")
+        async with self._turn:
+            stored = await self._stored(person, STAGING, {}, sent)
+
+        def act(tx: Tx, present: Person) -> Done | Problem:
+            if present.external:
+                return forbidden(tx, present, STAGING, "Only people of the organisation start cases.")
+            expires_at = tx.now + uploads.LIFE
+            items = [UploadView(**one.model_dump(exclude={"name"}), expires_at=expires_at) for one in stored]
+            view = UploadsView(items=items).model_dump(mode="json")
+            return _staged(tx, present, uploads.stage(tx, present.id, stored), view)
+
+        return await self._door.act(person, STAGING, act)
+
+    async def staged(self, person: Person) -> dict[str, Stored]:
+        """The files of this person that wait for a case, by their hashes."""
+        return await self._door.read(lambda tx: uploads.waiting(tx, person.id))
+
+    async def _stored(
+        self, person: Person, attempt: str, about: dict[str, Any], sent: Sequence[Sending]
+    ) -> tuple[Stored, ...]:
         """Look into every file before the first one is stored."""
         checked: list[tuple[Stored, bytes]] = []
         for sending in sent:
             judged = await asyncio.get_running_loop().run_in_executor(self._readers, self._judged, sending)
             if isinstance(judged, Refusal):
-                await self._refuse(person, case_id, judged)
+                await self._refuse(person, attempt, about, judged)
             checked.append(judged)
         for stored, content in checked:
             try:
@@ -226,12 +260,12 @@ class Documents:
         known = {"filename": found.filename, "media_type": found.media_type, "size": len(content)}
         return Stored(name=sending.name, hash=content_hash(content), **known), content
 
-    async def _refuse(self, person: Person, case_id: str, why: Refusal) -> NoReturn:
+    async def _refuse(self, person: Person, attempt: str, about: dict[str, Any], why: Refusal) -> NoReturn:
         def act(tx: Tx, present: Person) -> Done | Problem:
-            audit_refusal(tx, present.id, ATTEMPT, why.code, {"case": case_id})
+            audit_refusal(tx, present.id, attempt, why.code, about)
             return uncounted(NotCounted(refusal=why))
 
-        await self._door.act(person, ATTEMPT, act)
+        await self._door.act(person, attempt, act)
         raise AssertionError("unreachable")
 
     async def _content(self, hash: str) -> bytes:
@@ -242,6 +276,13 @@ class Documents:
             raise Problem("unavailable", detail) from error
         except BlobsUnavailable as error:
             raise Problem("unavailable", f"{error} Try again in a moment.") from error
+
+
+def _staged(tx: Tx, person: Person, why: Refusal | None, view: dict[str, Any] | None = None) -> Done | Problem:
+    if why is None:
+        return Done(view or {}, created=view is not None)
+    audit_refusal(tx, person.id, STAGING, why.code, {})
+    return uncounted(NotCounted(refusal=why))
 
 
 def load(tx: Tx, content_hash: str) -> Document | None:

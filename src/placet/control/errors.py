@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from placet.control.sent import MAIL, SLUG
+from placet.domain.collection import HASHED
 from placet.domain.forms import Fault
 from placet.domain.said import Said, later
 from placet.store.acts import NotCounted
@@ -253,6 +254,7 @@ FORMS = {
         "Use small letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit."
     ),
     MAIL: ADDRESSED,
+    HASHED: "Send the file first, and name it by its SHA-256: 64 hex digits.",
     # As requests of workflows write it.
     r"^[^@\s]+@[^@\s]+\.[^@\s]+$": ADDRESSED,
 }

@@ -16,10 +16,11 @@ from placet.control.voting import listed, overdue, overseen
 from placet.domain import voting
 from placet.domain.access import Action, permitted
 from placet.domain.ballot import BallotRules, Choice
+from placet.domain.collection import Received
 from placet.domain.people import Person
 from placet.domain.said import Said
 from placet.domain.voting import VoterStanding
-from placet.store import ballots, proposals, roll, works
+from placet.store import ballots, collecting, proposals, roll, works
 from placet.store import tables as t
 from placet.store.ballots import count_of
 from placet.store.decisions import decision_id
@@ -61,7 +62,7 @@ class PollView(PollLine):
     """One proposal with its votes, newest first: `why_not` is why the reader cannot vote now.
 
     `target` is the proposal that a deletion is about; `deletable` what a deletion could be about, both if readable.
-    `action` is the act of a governance proposal, as it was asked for.
+    `action` is the act of a governance proposal, as it was asked for, and `documents` what it brought along.
     """
 
     why_not: WhyNot | None
@@ -71,6 +72,7 @@ class PollView(PollLine):
     target: str | None
     deletable: list[str]
     action: dict[str, Any] | None
+    documents: list[Received]
 
 
 class Polls:
@@ -168,6 +170,7 @@ def _poll(tx: Tx, person: Person, proposal: Mapping[Any, Any], case: Mapping[Any
         target=_target(tx, person, proposal),
         deletable=_deletable(tx, proposal),
         action=case["opening"]["request"]["action"] if proposal["kind"] == "governance" else None,
+        documents=collecting.received(tx, case["id"]) if proposal["kind"] == "governance" else [],
     )
 
 

@@ -312,6 +312,20 @@ class GivenDocumentsView(View):
     items: list[GivenDocumentView]
 
 
+class UploadView(View):
+    """A file that waits for its sender to start a case with it, until `expires_at`; `hash` names it in the request."""
+
+    hash: str
+    filename: str
+    media_type: str
+    size: int
+    expires_at: datetime
+
+
+class UploadsView(View):
+    items: list[UploadView]
+
+
 class Vitals(View):
     """Figures for whoever watches the installation."""
 

@@ -16,12 +16,14 @@ from placet.control.waiting import waiting_in
 from placet.domain.access import Action, permitted
 from placet.domain.audit import canonical, digest
 from placet.domain.calendar import BusinessCalendar
+from placet.domain.collection import Attachment, attachments, named_by
 from placet.domain.course import Opening, Patience, title_of
 from placet.domain.forms import Fault
 from placet.domain.people import Person
 from placet.domain.said import Said, listed
 from placet.durable.workflow import Entry, descendants
-from placet.store import cases
+from placet.store import cases, documents, uploads
+from placet.store.acts import audit_refusal
 from placet.store.ballots import RollNotStaged
 from placet.store.engine import Tx
 from placet.store.forms import begin
@@ -29,11 +31,16 @@ from placet.store.roll import Staging, forget, move_on
 
 MAX_REQUEST_BYTES = 256 * 1024
 MOST_PASSES = 5
+FIRST_ROUND = 1
+NOT_STAGED = "This file is not here, or was sent more than a day ago; send it again."
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 Prepare = Callable[[Tx, Person, str, dict[str, Any]], dict[str, Any] | Problem]
 """Completes a request from what the database knows, or says why there can be no such case now."""
+
+Named = tuple[tuple[Any, ...], Attachment]
+"""The path to a field of a request, and the document that it names."""
 
 Answer = Callable[[Tx, Person, str], dict[str, Any]]
 
@@ -85,7 +92,7 @@ class Workflows:
         """Open a case. It counts once this returns; the engine may start it later. `answer` tells of the new case in
         other words than the usual."""
         entry = self._entry(kind)
-        checked = self._checked(entry, given.request)
+        checked, named = self._checked(entry, given.request)
         case_id = f"{kind}-{''.join(secrets.choice(CROCKFORD) for _ in range(10))}"
 
         def act(tx: Tx, present: Person) -> Done | Problem:
@@ -101,6 +108,9 @@ class Workflows:
             request = self._prepared[kind](tx, present, given.scope, checked) if kind in self._prepared else checked
             if isinstance(request, Problem):
                 return request
+            staged = uploads.locked(tx, present.id, {document for _, document in named})
+            if missing := [path for path, document in named if document not in staged]:
+                return _not_staged(tx, present, kind, missing)
             title = title_of(entry.subject, request) or entry.title
             policy = self._policies(tx, entry)
             policies = {one.kind: self._policies(tx, one) for one in descendants(entry, self._entries)}
@@ -119,6 +129,7 @@ class Workflows:
             told = opening.model_dump(mode="json")
             evidence = {"request": digest(request), "policy": digest(policy)}
             cases.create(tx, case_id, kind, given.scope, title, present.id, told, present.id, evidence)
+            _bring(tx, present, case_id, named, staged)
             begin(tx, case_id, entry.workflow.begins(opening))
             return Done((answer or _line_of)(tx, present, case_id), created=True)
 
@@ -143,8 +154,8 @@ class Workflows:
             )
         return entry
 
-    def _checked(self, entry: Entry, request: dict[str, Any]) -> dict[str, Any]:
-        """The request as the case will carry it: complete, and in JSON."""
+    def _checked(self, entry: Entry, request: dict[str, Any]) -> tuple[dict[str, Any], list[Named]]:
+        """The request as the case will carry it, complete and in JSON; and the documents that it names."""
         if len(canonical(request)) > MAX_REQUEST_BYTES:
             raise Problem("too-large", Said("A request may have at most 256 KiB."), field="request")
         try:
@@ -157,7 +168,26 @@ class Workflows:
             faults = [Fault(pointer=place, detail=PLAIN["extra_forbidden"]) for place in more]
             raise Problem("invalid-request", faults[0].detail, faults=faults)
         checked: dict[str, Any] = taken.model_dump(mode="json")
-        return checked
+        return checked, list(attachments(taken))
+
+
+def _not_staged(tx: Tx, person: Person, kind: str, missing: Sequence[tuple[Any, ...]]) -> Problem:
+    """Whoever names what they have not sent is told the same of what others sent, and of what nobody did."""
+    audit_refusal(tx, person.id, "case.start", "unknown-document", {"kind": kind})
+    faults = [Fault(pointer=pointer(("request", *path)), detail=NOT_STAGED) for path in missing]
+    return Problem("unknown-document", NOT_STAGED, faults=faults)
+
+
+def _bring(
+    tx: Tx, person: Person, case_id: str, named: Sequence[Named], staged: Mapping[str, documents.Stored]
+) -> None:
+    """Make what the request names documents of its case."""
+    if not named:
+        return
+    with cases.locked(tx, case_id) as case:
+        for path, document in named:
+            documents.keep(case, person, staged[document].model_copy(update={"name": named_by(path)}), FIRST_ROUND)
+    uploads.forget(tx, person.id, {document for _, document in named})
 
 
 def _line_of(tx: Tx, person: Person, case_id: str) -> dict[str, Any]:

@@ -2,18 +2,61 @@
 
 A collection runs in rounds. A document is `requested`, then `received`; the reviewer accepts it, or asks for it again
 with a reason. Accepted documents are not asked for again.
+
+A request can bring documents along: each of its fields that is an `Attachment` names one.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from placet.domain.model import Durable
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"
+HASHED = r"^[0-9a-f]{64}$"
+DOCUMENT = "document"
+"""The `format` of an attachment in the JSON Schema of a request."""
+
+
+class Attachment(str):
+    """A document that a request brings along, named by the SHA-256 of its content, in hex."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(pattern=HASHED))
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "format": DOCUMENT}
+
+
+def attachments(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Attachment]]:
+    """Every attachment of a request, at any depth, with the path of keys and positions that leads to it."""
+    if isinstance(value, Attachment):
+        yield path, value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from attachments(getattr(value, name), (*path, name))
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from attachments(inner, (*path, name))
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            yield from attachments(inner, (*path, position))
+
+
+def named_by(path: tuple[Any, ...]) -> str:
+    """What a document is called in its case: as the field that brought it, with hyphens."""
+    name = next((part for part in reversed(path) if isinstance(part, str)), "")
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return plain[:64] or DOCUMENT
 
 
 class DocumentState(StrEnum):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from placet.domain.collection import Attachment
 from placet.domain.intent import ADDRESS
 from placet.domain.model import Durable
 
@@ -14,7 +15,10 @@ SMALLEST = "The chain's own currency has 18 decimals: for 1.5 of it, write 15000
 
 
 class Disbursement(Durable):
-    """The request of a payment: to whom, which token (None: the chain's own currency), how much, and what for."""
+    """The request of a payment: to whom, which token (None: the chain's own currency), how much, and what for.
+
+    The council sees the invoice; what it signs is the payment alone.
+    """
 
     to: AddressText = Field(title="Recipient (0x…, with its checksum)")
     amount: AmountText = Field(title="Amount (smallest unit)", description=SMALLEST)
@@ -22,3 +26,4 @@ class Disbursement(Durable):
     token: AddressText | None = Field(default=None, title="Token contract (none: the chain's currency)")
     threshold: int | None = Field(default=None, ge=1, title="Approvals it takes (if more than the policy says)")
     data: str = Field(default="0x", max_length=20_002, title="Call data (0x: none)")
+    invoice: Attachment | None = Field(default=None, title="Invoice")

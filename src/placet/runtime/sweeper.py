@@ -1,9 +1,9 @@
-"""Finds what should have moved by itself and has not, and takes the checkpoints of the audit log."""
+"""Finds what should have moved by itself and has not, takes the audit log's checkpoints, forgets old uploads."""
 
 import asyncio
 import logging
 
-from placet.store import audit, course
+from placet.store import audit, course, uploads
 from placet.store.engine import Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -16,16 +16,22 @@ class Sweeper:
         self._checkpoint_every = checkpoint_every
 
     async def run(self) -> None:
-        """Sweep until cancelled; a checkpoint with every `checkpoint_every`th round."""
+        """Sweep until cancelled; a checkpoint, and an end for old uploads, with every `checkpoint_every`th round."""
         turn = 0
         while True:
             try:
                 woken = await self._store.write(course.sweep)
                 if woken:
                     log.info("woke %d cases that had not moved", woken)
-                if turn % self._checkpoint_every == 0 and (point := await self._store.write(audit.take_checkpoint)):
-                    log.info("audit checkpoint %d: %s", point.number, point.hash)
+                if turn % self._checkpoint_every == 0:
+                    await self._seldom()
             except StoreUnavailable as error:
                 log.warning("sweeper: the database is not available: %s", error)
             turn += 1
             await asyncio.sleep(self._every)
+
+    async def _seldom(self) -> None:
+        if point := await self._store.write(audit.take_checkpoint):
+            log.info("audit checkpoint %d: %s", point.number, point.hash)
+        if forgotten := await self._store.write(uploads.sweep):
+            log.info("forgot %d files that nobody started a case with", forgotten)

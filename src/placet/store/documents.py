@@ -57,7 +57,7 @@ def receive(
             assert why is not None
             audit_refusal(tx, person.id, ATTEMPT, why.code, {"case": case_id})
             return NotCounted(refusal=why)
-        return tuple(_keep(case, person, one, admitted) for one in given)
+        return tuple(keep(case, person, one, admitted) for one in given)
 
 
 def would_refuse(
@@ -154,7 +154,8 @@ def _too_much(case: LockedCase, files: int, size: int) -> Refusal | None:
     return None
 
 
-def _keep(case: LockedCase, person: Person, given: Stored, round: int) -> Kept:
+def keep(case: LockedCase, person: Person, given: Stored, round: int) -> Kept:
+    """Make the file a document of the case, with its line in the log; whoever calls has found that it may come."""
     tx, d = case.tx, t.case_document.c
     same = (d.case_id == case.id) & (d.name == given.name) & (d.round == round) & (d.hash == given.hash)
     found = tx.conn.execute(sa.select(d.id, d.receipt).where(same)).one_or_none()

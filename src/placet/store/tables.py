@@ -25,6 +25,7 @@ from placet.store.session_tables import identity as identity
 from placet.store.session_tables import invitation as invitation
 from placet.store.session_tables import session as session
 from placet.store.session_tables import sign_in_attempt as sign_in_attempt
+from placet.store.upload_tables import upload as upload
 from placet.store.voting_tables import budget as budget
 from placet.store.voting_tables import ledger as ledger
 from placet.store.voting_tables import mailing as mailing

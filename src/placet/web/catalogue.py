@@ -6,17 +6,22 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
+from starlette.datastructures import UploadFile
 
-from placet.control.errors import Problem, invalid
+from placet.control.documents import Sending
+from placet.control.errors import Kind, Problem, invalid
 from placet.control.views import WorkflowView
 from placet.control.voting import PROPOSAL
 from placet.control.workflows import Start
+from placet.domain.forms import Fault
 from placet.domain.people import Person
 from placet.web import forms
 from placet.web.forms import errors_of
-from placet.web.pages import STATUS, control_of, once, page, router, see_other, sent_by
+from placet.web.pages import STATUS, control_of, once, page, router, see_other
 from placet.web.places import places_of
 from placet.web.session import Visitor
+from placet.web.task import STAYS
+from placet.web.uploads import filled_in
 from placet.web.voting import DELETION
 
 OWN_PAGES = {PROPOSAL: "/proposer/new", DELETION: "/proposer/delete"}
@@ -45,14 +50,17 @@ async def begin(request: Request, visitor: Visitor, kind: str) -> Response:
 
 @routes.post("/catalogue/{kind}/start")
 async def start(request: Request, visitor: Visitor, kind: str) -> Response:
-    """Another row or one less, or the case itself."""
-    sent = await sent_by(request)
+    """Another row or one less, or the case itself. Files that come along stay, whatever else is wrong."""
     wanted = forms.fields((await workflow_of(request, kind)).request_schema)
-    tidy = forms.tidied(sent, wanted)
+    async with filled_in(request) as (sent, files):
+        tidy = forms.tidied(sent, wanted)
+        refused = await _staged(request, visitor.person, tidy, files)
     if forms.rearranged(sent):
-        return await _form(request, visitor.person, kind, tidy)
+        return await _form(request, visitor.person, kind, tidy, refused)
     try:
         data, faults = forms.read(tidy, wanted, "/request")
+        if refused is not None:
+            raise Problem(refused.code, refused.detail, faults=(*refused.faults, *faults))
         if faults:
             raise Problem("invalid-request", faults[0].detail, faults=faults)
         given = _given(tidy, data)
@@ -65,6 +73,32 @@ async def start(request: Request, visitor: Visitor, kind: str) -> Response:
 async def workflow_of(request: Request, kind: str) -> WorkflowView:
     """One workflow, with the policy in force now."""
     return await control_of(request).workflows.get(kind)
+
+
+async def _staged(
+    request: Request, person: Person, sent: dict[str, str], files: Mapping[str, UploadFile]
+) -> Problem | None:
+    """Have the files wait for the case, each named in the form by its hash; and what is wrong with those left out."""
+    documents = control_of(request).documents
+    problems: list[Problem] = []
+    faults: list[Fault] = []
+    for name, text in list(sent.items()) if files else ():
+        lines: list[str] = []
+        for line in text.split("\n"):
+            if line not in files:
+                lines.append(line)
+                continue
+            try:
+                await documents.may_stage(person, files[line].size or 0)
+                done = await documents.stage(person, [Sending(name, files[line])])
+                lines.append(done.value["items"][0]["hash"])
+            except Problem as problem:
+                if problem.kind not in (*STAYS, Kind.UNAVAILABLE):
+                    raise
+                problems.append(problem)
+                faults.append(Fault(pointer=f"/request/{forms.place(name)}", detail=problem.detail))
+        sent[name] = "\n".join(lines)
+    return Problem(problems[0].code, problems[0].detail, faults=faults) if problems else None
 
 
 def _given(sent: Mapping[str, str], data: dict[str, Any]) -> Start:
@@ -83,13 +117,17 @@ async def _form(
 ) -> Response:
     workflow = await workflow_of(request, kind)
     errors = errors_of(problem)
+    wanted = forms.fields(workflow.request_schema)
+    uploads = forms.takes_files(wanted)
     return page(
         request,
         "catalogue/start.html",
         STATUS[problem.kind] if problem else 200,
         workflow=workflow,
-        inputs=forms.inputs(forms.fields(workflow.request_schema), sent, errors, "request"),
+        inputs=forms.inputs(wanted, sent, errors, "request"),
         places=await places_of(request, person, kind),
+        uploads=uploads,
+        staged=await control_of(request).documents.staged(person) if uploads else {},
         sent=sent or {},
         problem=problem,
         errors=errors,

@@ -135,6 +135,7 @@ async def _page(
         receipt=receipt,
         withdrawn={line.actor for line in lines if line.action == "multisig.approval-withdrawn"},
         lines=timeline.told(lines, case, names),
+        entries=(await control.documents.listed(person, view.case_id)).items,
         typed=json.dumps(view.typed_data, indent=2) if view.typed_data is not None else "",
         commands=_commands(request, view),
         mine=next((one for one in view.members if one.person == person.id), None),

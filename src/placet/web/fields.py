@@ -1,10 +1,11 @@
 """The fields of a form, read from a JSON Schema."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from placet.domain.collection import DOCUMENT
 from placet.domain.proposal import MAX_AMOUNT
 from placet.domain.span import PATTERN
 from placet.web.words import later
@@ -12,14 +13,15 @@ from placet.web.words import later
 KINDS = {"string": "text", "integer": "integer", "number": "number", "decimal": "decimal", "boolean": "boolean"}
 SPANS = f"^{PATTERN.pattern}$"
 SPAN = later("A number and a unit: 90m, 24h, 14d, 2w, or 3bd for business days.")
-FORMATS = {"date": "date", "date-time": "moment", "email": "email", "uri": "url"}
+FORMATS = {"date": "date", "date-time": "moment", "email": "email", "uri": "url", DOCUMENT: "file"}
 
 
 @dataclass(frozen=True)
 class Field:
     """One input, a `group` with parts, a `list` of items (`rows`: those that it comes with), or `variants`: groups of
     which one is chosen, each named by its value of `tag`. The other kinds are text, long, lines, pairs (a name and a
-    value on each line), integer, number, decimal, boolean, choice, date, moment, email, url and json."""
+    value on each line), integer, number, decimal, boolean, choice, date, moment, email, url, json, and of
+    documents file and files."""
 
     name: str
     label: str
@@ -40,6 +42,13 @@ class Field:
 def fields(schema: Mapping[str, Any] | None) -> list[Field]:
     """The fields of a form, in the order of the schema."""
     return list(_parts(schema, schema)) if schema else []
+
+
+def takes_files(wanted: Iterable[Field]) -> bool:
+    """Whether documents can be given in any of these fields, at any depth."""
+    return any(
+        one.kind in ("file", "files") or takes_files((*one.parts, *([one.item] if one.item else ()))) for one in wanted
+    )
 
 
 def filled(wanted: list[Field], values: Mapping[str, Any]) -> dict[str, str]:
@@ -109,7 +118,7 @@ def _field(schema: Mapping[str, Any], name: str, part: Mapping[str, Any], requir
     elif part.get("type") == "array" and isinstance(part.get("items"), dict):
         inner = _resolved(schema, part["items"])
         if inner.get("type") == "string" and not inner.get("enum"):
-            kind = "lines"
+            kind = "files" if inner.get("format") == DOCUMENT else "lines"
         elif inner.get("type") == "object" and inner.get("properties"):
             kind, item = "list", _field(schema, "item", inner, True)
     return Field(
@@ -148,6 +157,6 @@ def _written(kind: str, default: Any) -> str:
         return ""
     if kind == "boolean":
         return "true" if default else ""
-    if kind == "lines":
+    if kind in ("lines", "files"):
         return "\n".join(map(str, default))
     return json.dumps(default, ensure_ascii=False) if kind == "json" else str(default)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from placet.domain.forms import Fault
 from placet.web.fields import Field as Field
 from placet.web.fields import fields as fields
 from placet.web.fields import filled
+from placet.web.fields import takes_files as takes_files
 from placet.web.words import _, reader
 
 PREFIX = "data."
@@ -47,6 +48,12 @@ class Input:
     @property
     def id(self) -> str:
         return self.name.replace(".", "-")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Under which errors name it: several files share one input."""
+        files = self.value.split() if self.field.kind == "files" else ()
+        return (self.path, *(f"{self.path}.{number}" for number in range(len(files))))
 
 
 def inputs(
@@ -91,7 +98,7 @@ def places(shown: Iterable[Input]) -> dict[str, str]:
     """Where each field stands on the page, by the path under which errors name it."""
     found: dict[str, str] = {}
     for one in shown:
-        found[one.path] = one.id
+        found |= dict.fromkeys(one.paths, one.id)
         if one.field.kind == "variants":
             # A fault is named with the chosen variant in its place, or without.
             found |= {part.path.replace(f"{one.path}.{one.value}.", f"{one.path}.", 1): part.id for part in one.parts}
@@ -103,7 +110,7 @@ def labels(shown: Iterable[Input]) -> dict[str, str]:
     """What each field is called on the page, with the entry of a list that it belongs to, by its path."""
     found: dict[str, str] = {}
     for one in shown:
-        found[one.path] = _(one.field.label)
+        found |= dict.fromkeys(one.paths, _(one.field.label))
         found |= labels(one.parts)
         if one.field.kind == "variants":
             inner = f"{one.path}.{one.value}."
@@ -112,6 +119,11 @@ def labels(shown: Iterable[Input]) -> dict[str, str]:
             entry = _("%(list)s, entry %(number)s", list=_(one.field.label), number=number)
             found |= {path: f"{entry}: {label}" for path, label in labels(row.parts).items()} | {row.path: entry}
     return found
+
+
+def place(name: str) -> str:
+    """The pointer to a field, without its beginning, from the name of its input."""
+    return name.removeprefix(PREFIX).replace(".", "/")
 
 
 def errors_of(problem: Problem | None) -> dict[str, str]:
@@ -170,7 +182,8 @@ def _input(
         return Input(one, name, path, error=error, rows=rows, must=must)
     # What was not on the page yet, as a variant just chosen, has its default; a box not ticked sends nothing too.
     value = one.default if sent is None else sent.get(name, "" if one.kind == "boolean" else one.default)
-    return Input(one, name, path, value=value, error=error, must=must)
+    plain = Input(one, name, path, value=value, must=must)
+    return replace(plain, error=next((errors[place] for place in plain.paths if place in errors), None))
 
 
 def _within(key: str, name: str) -> bool:
@@ -278,6 +291,11 @@ def _value(one: Field, text: str) -> Any:
             return json.loads(text)
         case "pairs":
             return dict(_pair(line) for line in text.splitlines() if line.strip())
+        case "file":
+            # A file that was chosen takes the place of the one that was there.
+            return text.split()[-1]
+        case "files":
+            return list(dict.fromkeys(text.split()))
         case "lines":
             return [line.strip() for line in text.splitlines() if line.strip()]
         case "moment":

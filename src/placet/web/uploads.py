@@ -1,5 +1,6 @@
 """Sending documents by a form: from a signed link, or from a page."""
 
+import secrets
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,8 @@ from placet.web.pages import control_of, router, sorry, speak
 from placet.web.words import _, later
 
 MOST_PARTS = 20
+MOST_INPUTS = 200
+"""A form may have so many inputs for files; browsers send a part for each, also without a file."""
 
 routes = router()
 
@@ -69,17 +72,21 @@ async def refusing_politely(request: Request, check: Awaitable[None]) -> None:
 
 
 @asynccontextmanager
-async def sent_files(request: Request) -> AsyncIterator[list[Sending]]:
-    """The files of a form, each with the name of its document: one `name` for all, or one for each, in order."""
+async def sent_files(request: Request, named: bool = True) -> AsyncIterator[list[Sending]]:
+    """The files of a form, each with the name of its document: one `name` for all, or one for each, in order.
+
+    Without `named` they have none yet.
+    """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Problem("invalid-request", "Send a form (multipart/form-data) with the fields name and file.")
+        fields = "the fields name and file" if named else "the field file"
+        raise Problem("invalid-request", f"Send a form (multipart/form-data) with {fields}.")
     try:
         # Beyond 1 MB a file waits on the disk, not in memory.
         form = await request.form(max_files=MOST_PARTS, max_fields=MOST_PARTS, max_part_size=1000)
     except HTTPException as error:
         raise Problem("invalid-request", f"The form could not be read. {error.detail}") from error
     try:
-        names = [value for value in form.getlist("name") if isinstance(value, str)]
+        names = [value for value in form.getlist("name") if isinstance(value, str)] if named else [""]
         # Browsers send an empty part for a field without a file.
         files = [value for value in form.getlist("file") if isinstance(value, UploadFile) and value.filename]
         if len(names) not in (1, len(files)):
@@ -89,5 +96,32 @@ async def sent_files(request: Request) -> AsyncIterator[list[Sending]]:
         if len(names) == 1:
             names *= len(files)
         yield [Sending(name, file) for name, file in zip(names, files, strict=True)]
+    finally:
+        await form.close()
+
+
+@asynccontextmanager
+async def filled_in(request: Request) -> AsyncIterator[tuple[dict[str, str], dict[str, UploadFile]]]:
+    """The texts of a form, and its files: of texts with one name the last, as `sent_by` has it.
+
+    An input for files has all its texts, one on each line; a word that nobody else can know stands there for each file.
+    """
+    try:
+        form = await request.form(max_files=MOST_INPUTS)
+    except HTTPException as error:
+        raise Problem("invalid-request", f"The form could not be read. {error.detail}") from error
+    try:
+        sent: dict[str, str] = {}
+        files: dict[str, UploadFile] = {}
+        for name in form:
+            values = form.getlist(name)
+            texts = [value for value in values if isinstance(value, str)]
+            if len(texts) == len(values):
+                sent[name] = texts[-1]
+                continue
+            chosen = {secrets.token_hex(16): one for one in values if isinstance(one, UploadFile) and one.filename}
+            sent[name] = "\n".join((*texts, *chosen))
+            files |= chosen
+        yield sent, files
     finally:
         await form.close()

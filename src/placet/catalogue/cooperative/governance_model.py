@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from placet.domain.collection import Attachment
 from placet.domain.disbursement import SMALLEST, AddressText, AmountText
 from placet.domain.membership import RoleOrder
 from placet.domain.model import Durable
@@ -46,6 +47,7 @@ class Governance(Durable):
     title: str = Field(min_length=1, max_length=200, title="Title")
     description: str = Field(default="", max_length=50_000, title="Description (Markdown)")
     action: Action
+    attachments: tuple[Attachment, ...] = Field(default=(), max_length=10)
 
 
 class GovernancePolicy(Durable):
