@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
@@ -47,7 +47,7 @@ def seen(told: str) -> str:
 def test_a_sentence_is_told_in_the_language_and_zone_of_its_reader(reading: None) -> None:
     said = Said("it expires and nothing is paid on %(at)s (%(left)s)", at=NOON, left=timedelta(days=2))
     assert seen(retold(said)) == "تنتهي المهلة في 2 مارس 2026, 21:00 JST (خلال يومين) ولا يُدفع شيء"
-    assert '<time datetime="2026-03-02T12:00:00.000000Z" data-moment>' in retold(said)
+    assert '<time datetime="2026-03-02T12:00:00.000000Z" data-moment' in retold(said)
     over = Said("it expires and nothing is paid on %(at)s (%(left)s)", at=NOON, left=timedelta())
     assert "(الآن)" in seen(retold(over))
 
@@ -93,6 +93,7 @@ def test_what_no_catalogue_knows_is_marked_as_english(reading: None) -> None:
     assert retold("Waiting for <somebody>.") == words.written("Waiting for <somebody>.")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_nothing_that_is_filled_in_becomes_a_part_of_the_page(name: str) -> None:
     for language in ("en", "ar"):
