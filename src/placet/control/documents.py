@@ -209,7 +209,7 @@ class Documents:
     async def stage(self, person: Person, sent: Sequence[Sending]) -> Done:
         """Take all files or none, for a case that this person starts within a day. The same again is the same."""
         if not sent:
-            raise Problem("invalid-request", "Choose a file.", field="file")
+            raise Problem("invalid-request", Said("Choose a file."), field="file")
         async with self._turn:
             stored = await self._stored(person, STAGING, {}, sent)
 

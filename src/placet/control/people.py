@@ -20,12 +20,13 @@ from placet.control.views import ImportView, MeView, PersonView, TokenView
 from placet.domain.access import RIGHTS, Action, permitted
 from placet.domain.forms import Fault
 from placet.domain.people import EVERYWHERE, Grant, Person
+from placet.domain.said import Said
 from placet.store import departure, people
 from placet.store import tables as t
 from placet.store.engine import Tx
 
-NOT_ADMIN = "Only administrators may do this."
-LAST_ADMIN = "Somebody must remain administrator; make another one first."
+NOT_ADMIN = Said("Only administrators may do this.")
+LAST_ADMIN = Said("Somebody must remain administrator; make another one first.")
 UNKNOWN_TOKEN = "Send a valid token as “Authorization: Bearer …”."
 
 
@@ -136,9 +137,9 @@ class People:
                 if target is None:
                     return not_found()
                 if person_id == present.id:
-                    raise Problem("own-account", "You cannot deactivate yourself; another administrator can.")
+                    raise Problem("own-account", Said("You cannot deactivate yourself; another administrator can."))
                 if not because.reason.strip():
-                    raise Problem("comment-required", "Say why: the reason is kept in the log.", field="reason")
+                    raise Problem("comment-required", Said("Say why: the reason is kept in the log."), field="reason")
                 if target.active and not departure.deactivate(tx, present.id, person_id, claims, None, because.reason):
                     raise Problem("last-admin", LAST_ADMIN)
             view = DeactivatedView(**_found(tx, person_id).model_dump(), stranded=stranded.without(tx, target))
