@@ -30,6 +30,7 @@ from placet.store.engine import Tx
 
 ENDINGS = {"application/pdf": "pdf", "text/plain": "txt", "text/csv": "csv"}
 STAGING = "document.stage"
+NOT_OURS = Said("Only people of the organisation start cases.")
 HASH = re.compile(r"[0-9a-f]{64}")
 AT_ONCE = 2
 """So many requests at a time may have their files in memory; the others wait, with theirs on the disk."""
@@ -201,7 +202,7 @@ class Documents:
 
         def act(tx: Tx, present: Person) -> Done | Problem:
             if present.external:
-                return forbidden(tx, present, STAGING, "Only people of the organisation start cases.")
+                return forbidden(tx, present, STAGING, NOT_OURS)
             return _staged(tx, present, uploads.too_much(tx, present.id, size=size))
 
         await self._door.act(person, "document.offer", act)
@@ -209,13 +210,13 @@ class Documents:
     async def stage(self, person: Person, sent: Sequence[Sending]) -> Done:
         """Take all files or none, for a case that this person starts within a day. The same again is the same."""
         if not sent:
-            raise Problem("invalid-request", "Choose a file.", field="file")
+            raise Problem("invalid-request", Said("Choose a file."), field="file")
         async with self._turn:
             stored = await self._stored(person, STAGING, {}, sent)
 
         def act(tx: Tx, present: Person) -> Done | Problem:
             if present.external:
-                return forbidden(tx, present, STAGING, "Only people of the organisation start cases.")
+                return forbidden(tx, present, STAGING, NOT_OURS)
             expires_at = tx.now + uploads.LIFE
             items = [UploadView(**one.model_dump(exclude={"name"}), expires_at=expires_at) for one in stored]
             view = UploadsView(items=items).model_dump(mode="json")

@@ -32,7 +32,7 @@ from placet.store.roll import Staging, forget, move_on
 MAX_REQUEST_BYTES = 256 * 1024
 MOST_PASSES = 5
 FIRST_ROUND = 1
-NOT_STAGED = "This file is not here, or was sent more than a day ago; send it again."
+NOT_STAGED = Said("This file is not here, or was sent more than a day ago; send it again.")
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from placet.domain.said import Said
 from placet.domain.task import Refusal
 from placet.store import tables as t
 from placet.store.documents import MOST_BYTES, MOST_FILES, Stored
@@ -26,11 +27,12 @@ def too_much(tx: Tx, person: str, given: Sequence[Stored] = (), size: int = 0) -
     """Why these files, or so many bytes, would be too much beside what waits already."""
     sizes = {one.hash: one.size for one in (*waiting(tx, person).values(), *given)}
     if len(sizes) > MOST_FILES:
-        detail = f"At most {MOST_FILES} files of one person wait for a case; start it, or wait a day."
+        detail = Said("At most %(most)s files of one person wait for a case; start it, or wait a day.", most=MOST_FILES)
         return Refusal(code="too-many-documents", detail=detail)
     if sum(sizes.values()) + size > MOST_BYTES:
-        most = MOST_BYTES // 1_000_000
-        detail = f"Of one person at most {most} MB wait for a case; start it, or wait a day."
+        detail = Said(
+            "Of one person at most %(most)s MB wait for a case; start it, or wait a day.", most=MOST_BYTES // 1_000_000
+        )
         return Refusal(code="too-many-documents", detail=detail)
     return None
 
