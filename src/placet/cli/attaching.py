@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from placet.cli.door import Door
-from placet.web.fields import Field, fields
+
+if TYPE_CHECKING:
+    from placet.web.fields import Field
 
 Take = Callable[[str], None]
 """Puts a hash into its field."""
@@ -16,6 +18,9 @@ Take = Callable[[str], None]
 def attach(door: Door, kind: str, request: Any, attached: Sequence[str]) -> None:
     """Send each file, written as `field=path`, and name it in the request. Fields of groups are written with dots, and
     entries of lists by their number from 0, such as `stops.0.proof=a.pdf`."""
+    # Only here, so that other commands begin sooner.
+    from placet.web.fields import fields
+
     schema = door.call("GET", f"/api/v1/workflows/{kind}")["request_schema"]
     wanted: list[tuple[Path, Take]] = []
     for one in attached:
@@ -31,7 +36,7 @@ def attach(door: Door, kind: str, request: Any, attached: Sequence[str]) -> None
         take(sent["items"][0]["hash"])
 
 
-def _field(known: Sequence[Field], values: Any, path: Sequence[str]) -> Take | None:
+def _field(known: "Sequence[Field]", values: Any, path: Sequence[str]) -> Take | None:
     """What takes the hash at this place of the request, or None if no document belongs there."""
     field = next((one for one in known if one.name == path[0]), None)
     if field is None or not isinstance(values, dict):

@@ -30,6 +30,7 @@ from placet.store.engine import Tx
 
 ENDINGS = {"application/pdf": "pdf", "text/plain": "txt", "text/csv": "csv"}
 STAGING = "document.stage"
+NOT_OURS = Said("Only people of the organisation start cases.")
 HASH = re.compile(r"[0-9a-f]{64}")
 AT_ONCE = 2
 """So many requests at a time may have their files in memory; the others wait, with theirs on the disk."""
@@ -201,7 +202,7 @@ class Documents:
 
         def act(tx: Tx, present: Person) -> Done | Problem:
             if present.external:
-                return forbidden(tx, present, STAGING, "Only people of the organisation start cases.")
+                return forbidden(tx, present, STAGING, NOT_OURS)
             return _staged(tx, present, uploads.too_much(tx, present.id, size=size))
 
         await self._door.act(person, "document.offer", act)
@@ -215,7 +216,7 @@ class Documents:
 
         def act(tx: Tx, present: Person) -> Done | Problem:
             if present.external:
-                return forbidden(tx, present, STAGING, "Only people of the organisation start cases.")
+                return forbidden(tx, present, STAGING, NOT_OURS)
             expires_at = tx.now + uploads.LIFE
             items = [UploadView(**one.model_dump(exclude={"name"}), expires_at=expires_at) for one in stored]
             view = UploadsView(items=items).model_dump(mode="json")

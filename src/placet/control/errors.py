@@ -254,7 +254,7 @@ FORMS = {
         "Use small letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit."
     ),
     MAIL: ADDRESSED,
-    HASHED: "Send the file first, and name it by its SHA-256: 64 hex digits.",
+    HASHED: later("Send the file first, and name it by its SHA-256: 64 hex digits."),
     # As requests of workflows write it.
     r"^[^@\s]+@[^@\s]+\.[^@\s]+$": ADDRESSED,
 }
