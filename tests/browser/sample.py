@@ -7,12 +7,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from api import council
 from api.office import Office
+from placet.catalogue.cooperative.disbursement_model import COUNCIL_MEMBERS
+from placet.connectors.chain.port import LOCAL_CHAIN
 from placet.control.faucet import GivenDeposit
+from placet.control.multisigs import GivenSigning
 from placet.control.tasks import GivenAnswer
 from placet.control.votes import GivenVote
 from placet.control.voting import GivenProposal
+from placet.control.wallets import GivenWallet
 from placet.control.workflows import Start
+from placet.domain.intent import Intent
+from placet.domain.multisig import MultisigSpec
 from placet.domain.people import Person, Role
 from placet.domain.span import Span
 from placet.domain.step import Step, StepState
@@ -45,6 +52,7 @@ class Sample:
     task: str
     vote: str
     mail: int
+    payment: str
 
 
 class Stage:
@@ -64,10 +72,12 @@ class Stage:
             {"title": "A longer lunch on Fridays", "steps": [{"title": "Tell the canteen", "bounty": 0}]}
         )
         await self._office.control.inbox.votes(await self._who("leo"))
+        payment = await self._payment()
         await self._refuse_mail()
         chosen = cases["Boreal Shipping"]
         task = f"{chosen}.legal-review.1"
-        return Sample(case=chosen, task=task, vote=panels, mail=await self._mail(f"{task}/asked/leo"))
+        mail = await self._mail(f"{task}/asked/leo")
+        return Sample(case=chosen, task=task, vote=panels, mail=mail, payment=payment)
 
     async def _partner(self, name: str, state: str) -> str:
         slug = name.lower().replace(" ", "-")
@@ -160,6 +170,37 @@ class Stage:
     async def _proposal(self, other: dict[str, Any]) -> str:
         given = GivenProposal.model_validate({**FENCE, **other})
         return str((await self._office.control.voting.propose(await self._who("pia"), given)).value["id"])
+
+    async def _payment(self) -> str:
+        """One of the council has signed; two of them are needed."""
+        for name in ("kofi", "lena", "abel"):
+            wallet = GivenWallet(address=council.key_of(name).address)
+            await self._office.control.wallets.register(await self._who("admin"), name, wallet)
+        request = {"to": council.key_of("roofer").address, "amount": "2400000000000000000", "memo": "The roof"}
+        start = Start(scope="deals", request=request)
+        kind = "treasury-disbursement"
+        done = await self._office.control.workflows.start(await self._who("ada"), kind, start)
+        case = str(done.value["id"])
+        await self._step(case, "treasury.prepare")
+        account, to = council.key_of("treasury").address, request["to"]
+        intent = Intent(chain_id=LOCAL_CHAIN, account=account, to=to, amount=request["amount"], case_id=case)
+        spec = MultisigSpec(
+            name="council-approval",
+            title="Council approval",
+            intent=intent,
+            council=COUNCIL_MEMBERS,
+            threshold=2,
+            wallets=True,
+            within=Span("7d"),
+            instructions="The roof",
+        )
+        payment = await self._office.ask(case, spec)
+        self._wait(3)
+        typed = (await self._office.control.multisigs.get(await self._who("lena"), payment)).typed_data
+        assert typed is not None
+        given = GivenSigning(intent_hash=intent.hash, signature=council.sign("lena", typed), comment="As agreed.")
+        await self._office.control.multisigs.approve(await self._who("lena"), payment, given, "web")
+        return payment
 
     async def _votes(self, proposal: str, *votes: tuple[str, str]) -> None:
         for who, decision in votes:

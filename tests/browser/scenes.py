@@ -10,6 +10,7 @@ from placet.domain.people import Role
 from placet.domain.task import APPROVE, REFUSE, n_of
 from placet.store import people
 
+FIT = [{"points": 12, "text": "Annual revenue of 4,200,000 EUR."}, {"points": 0, "text": "No references."}]
 LONG = "A long title that must wrap on a telephone: pens, paper and Überraschungseier"
 
 
@@ -40,7 +41,7 @@ async def play(office: Office) -> Scene:
             outcomes=(APPROVE, COUNTER, REFUSE),
             form=FORM,
             form_on=("counter",),
-            shows={"terms": {"months": 24, "percent": 12.5}, "stops": [{"city": "Oslo"}, {"city": "Rome"}]},
+            shows={"terms": {"months": 24, "percent": 12.5}, "stops": [{"city": "Oslo"}, {"city": "Rome"}], "fit": FIT},
         )
     )
     closed = await office.task()

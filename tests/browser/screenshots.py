@@ -17,6 +17,7 @@ from browser.conftest import SECRET, chromium
 from browser.sample import PARTNERS, Sample, Stage
 from conftest import ManualClock
 from placet.catalogue.registry import CATALOGUE
+from placet.connectors.chain.signatures import signer_of
 from placet.runtime import first_admin
 from placet.store import schema, sessions
 from placet.store.engine import Store
@@ -69,6 +70,7 @@ SHOTS: dict[str, tuple[str | None, str, str, Callable[[Page], Awaitable[None]]]]
     "empty": ("nils", "/?show=tasks", "An inbox with nothing in it", nothing),
     "nothing": ("ada", "/cases/partner-approval-0000000000", "What is not there, or hidden", nothing),
     "mail": ("admin", "/admin/outbox/{mail}", "A mail as it arrives", opened_mail),
+    "payment": ("kofi", "/multisigs/{payment}", "A payment that a council signs with its wallets", nothing),
 }
 
 
@@ -140,7 +142,7 @@ async def main(folder: Path) -> None:
         schema.upgrade(database)
         # Each partner takes about a day and a half.
         clock = ManualClock(datetime.now(UTC) - timedelta(days=1.9 * len(PARTNERS)))
-        store = Store(database, House("http://127.0.0.1", SECRET), clock)
+        store = Store(database, House("http://127.0.0.1", SECRET, signer_of=signer_of), clock)
         await store.write(lambda tx: first_admin.ensure_admin(tx, "plc_only-for-the-photographs"))
         await store.write(lambda tx: first_admin.ensure_sample(tx, "nobody signs in with a password here"))
         office = Office(store, clock, application, CATALOGUE)

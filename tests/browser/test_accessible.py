@@ -1,8 +1,10 @@
 """Every page is accessible, in both colour schemes, and fits on a telephone."""
 
 import pytest
+from playwright.async_api import expect
 
 from browser.browsing import Browsing, flaws
+from placet.runtime.first_admin import EVERYBODY
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -34,6 +36,16 @@ async def test_a_page_has_no_flaw(browsing: Browsing, name: str) -> None:
     filled = path.format(**vars(browsing.scene))
     async with browsing.page(who, filled) as page:
         assert await flaws(page) == []
+
+
+async def test_the_page_that_names_the_people_of_a_sample_has_no_flaw(browsing: Browsing) -> None:
+    browsing.office.app.state.sample = EVERYBODY
+    try:
+        async with browsing.page(None, "/signin?name=cora") as page:
+            await expect(page.get_by_role("link", name="Cora Chen")).to_have_attribute("aria-current", "true")
+            assert await flaws(page) == []
+    finally:
+        browsing.office.app.state.sample = ()
 
 
 async def test_a_flaw_would_be_found(browsing: Browsing) -> None:
