@@ -49,6 +49,8 @@ proposal = sa.Table(
     sa.Column("deleted_by", sa.Text),
     sa.Column("created_at", Instant, nullable=False),
     sa.Index("ix_proposal_status_created_at", "status", "created_at", "id"),
+    # For lists of several states, which want the newest of all.
+    sa.Index("ix_proposal_created_at", "created_at", "id"),
 )
 
 series = sa.Table(
