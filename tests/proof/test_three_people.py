@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -27,8 +28,9 @@ from proof.test_acceptance import settled
 
 pytestmark = pytest.mark.server
 
-# From the answer to the one who acts, to what the other one sees: mostly a tenth of a second.
-LIVE_SECONDS = 2.0
+# From the answer to the one who acts, to what the other one sees: mostly a tenth of a second, and once in a while more
+# on a machine that does other work beside it.
+LIVE_SECONDS, LONGEST_SECONDS = 1.0, 3.0
 AMOUNT = 1_500_000_000_000_000_000
 # Keeps the moment at which a region of the page begins to say this.
 WATCHING = """([where, what]) => {
@@ -81,12 +83,12 @@ class Scene:
         answers: list[Response] = []
         actor.on("response", lambda one: answers.append(one) if one.request.method == "POST" else None)
         await act
-        await expect(page.locator(where)).to_contain_text(what, timeout=LIVE_SECONDS * 1000)
+        await expect(page.locator(where)).to_contain_text(what)
         timing = answers[-1].request.timing
         # Nothing of a page that had been loaded again would know when.
         seen = await page.evaluate("window.seen") - timing["startTime"] - timing["responseStart"]
         self.seconds.append(seen / 1000)
-        assert seen < LIVE_SECONDS * 1000, f"{what} was seen only after {seen / 1000:.1f} s"
+        assert seen < LONGEST_SECONDS * 1000, f"{what} was seen only after {seen / 1000:.1f} s"
 
     async def start(self, who: str, kind: str, scope: str, request: dict[str, Any]) -> str:
         answer = await self.office.call(
@@ -230,4 +232,5 @@ async def test_three_people_vote_review_send_and_sign_and_see_each_other_at_it(t
             assert (who, action) in {(one["actor"], one["action"]) for one in events["items"]}, (case, who, action)
         verified = place.placet("verify")
         assert verified.returncode == 0, verified.stdout + verified.stderr
+        assert median(scene.seconds) < LIVE_SECONDS, scene.seconds
         print(f"seen after {', '.join(f'{seconds:.2f}' for seconds in scene.seconds)} s")
