@@ -1,5 +1,7 @@
 """What others do appears by itself, and takes nothing from somebody who is writing."""
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -74,6 +76,22 @@ async def test_a_case_page_follows_its_case(browsing: Browsing) -> None:
         await browsing.office.call("cora", "POST", f"/api/v1/cases/{case}/pause", {"reason": "Wait a moment"})
         await expect(page.locator("#timeline")).to_contain_text("Cora paused the case")
         await expect(page.locator("#head")).to_contain_text("Paused")
+
+
+async def test_that_time_goes_by_is_no_change(browsing: Browsing) -> None:
+    """A page that looks again, because somebody said something, exchanges nothing for a distance that has changed."""
+    task = await browsing.office.task()
+    said = f"/api/v1/cases/{task.partition('.')[0]}/comments"
+    async with browsing.page("ben", f"/tasks/{task}") as page:
+        await listening(page)
+        distance = page.locator("#standing [data-away]").first
+        await expect(distance).to_have_text(re.compile("^in |^tomorrow$"))
+        await distance.evaluate("e => { e.dataset.away = '2031-01-01T00:00:00Z'; }")
+        await page.evaluate("document.querySelector('#standing').kept = true")
+        async with page.expect_response(re.compile(f"/tasks/{re.escape(task)}$")):
+            await browsing.office.call("bea", "POST", said, {"text": "Soon"})
+        await expect(distance).to_contain_text("years")
+        assert await page.evaluate("document.querySelector('#standing').kept")
 
 
 async def test_times_are_the_readers_own_and_countdowns_run(browsing: Browsing) -> None:

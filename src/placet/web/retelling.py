@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from babel.dates import format_timedelta
 from markupsafe import Markup, escape
 
+from placet.domain.audit import stamp
 from placet.domain.said import Said, Value
 from placet.domain.span import largest
+from placet.web.charts import tag
 from placet.web.times import moment
 from placet.web.words import LATIN, PLACEHOLDER, SOURCE, _, foreign, ngettext, outcome, reader, written
 
@@ -49,13 +51,15 @@ def _part(value: Value) -> str | Markup:
     return str(value)
 
 
-def _away(length: timedelta) -> str:
+def _away(length: timedelta) -> str | Markup:
+    """How far away something is; the script keeps it current."""
     if length <= timedelta():
         return _("now")
     number, unit = largest(length)
     # The unit stays the one that was chosen: ten days are not a week.
     rounded = timedelta(**{f"{unit}s": number})
-    return str(format_timedelta(rounded, unit, math.inf, add_direction=True, locale=reader().language))
+    told = str(format_timedelta(rounded, unit, math.inf, add_direction=True, locale=reader().language))
+    return tag("span", told, data_away=stamp(reader().now + length))
 
 
 def _clause(told: str | Markup) -> str | Markup:

@@ -38,7 +38,9 @@ function left(seconds) {
 let ahead = document.body.dataset.now ? new Date(document.body.dataset.now) - Date.now() : 0;
 function tick() {
   const now = Date.now() + ahead;
-  for (const time of all("time[data-relative]")) time.textContent = relative((new Date(time.dateTime) - now) / 1000);
+  for (const time of all("time[data-relative], [data-away]")) {
+    time.textContent = relative((new Date(time.dateTime ?? time.dataset.away) - now) / 1000);
+  }
   for (const time of all("time[data-countdown]")) time.textContent = left((new Date(time.dateTime) - now) / 1000);
 }
 function localize() {
@@ -69,7 +71,7 @@ document.querySelector("[data-first]")?.focus();
 // What a region says, without what differs each time it is made.
 function meaning(region) {
   const copy = region.cloneNode(true);
-  for (const time of all("time", copy)) time.textContent = "";
+  for (const time of all("time, [data-away]", copy)) { time.textContent = ""; time.removeAttribute("data-away"); }
   for (const key of all("input[name=key]", copy)) key.removeAttribute("value");
   for (const details of all("details", copy)) details.removeAttribute("open");
   copy.classList.remove("fresh");
@@ -101,6 +103,7 @@ async function look() {
       const mine = document.adoptNode(made);
       mine.classList.add("fresh");
       old.replaceWith(mine);
+      setTimeout(() => mine.classList.remove("fresh"), 4000);
       if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
       changed += 1;
     }
