@@ -8,6 +8,7 @@ from tests.store.conftest import Scene, code
 
 from placet.domain.audit import REGISTRY
 from placet.domain.membership import NewMember
+from placet.domain.session import SessionRules
 from placet.store import departure, membership, people, sessions, signals
 from placet.store import tables as t
 from placet.store.acts import NotVisible
@@ -25,7 +26,7 @@ def shut_out(scene: Scene, who: str, by: str = "carl", reason: str = "") -> bool
 
 
 def let_in(scene: Scene, who: str) -> None:
-    scene.do(lambda tx: people.set_active(tx, "carl", who, True))
+    scene.do(lambda tx: departure.reactivate(tx, "carl", who))
     scene.know(who)
 
 
@@ -49,6 +50,29 @@ def test_what_somebody_holds_falls_away_and_their_grants_stay(scene: Scene) -> N
     assert scene.lines(REGISTRY)[-3:] == ["session.ended", "token.revoked", "person.active-set"]
     let_in(scene, "olga")
     assert scene.store.read_now(lambda tx: people.by_token(tx, "plc_olga")) is None
+
+
+@pytest.mark.parametrize("by", ["an administrator", "a case"])
+def test_what_outlived_an_earlier_departure_ends_when_somebody_comes_back(scene: Scene, by: str) -> None:
+    scene.ask()
+    olga = scene.person_of("olga")
+    scene.do(lambda tx: people.issue_token(tx, "olga", "olga", "laptop", "plc_olga"))
+    secret = scene.do(lambda tx: sessions.open_session(tx, "olga", "password", "browser"))
+    scene.do(lambda tx: sessions.invite(tx, "carl", "olga", timedelta(days=1)))
+    scene.do(lambda tx: signals.issue(tx, olga, scene.task))
+    # As people were shut out before it ended what they held.
+    scene.do(lambda tx: people.set_active(tx, "carl", "olga", False))
+    if by == "a case":
+        again = NewMember(person="olga", name=olga.name, email=olga.email)
+        scene.do(lambda tx: membership.enter(tx, "k", "case-1", again))
+    else:
+        let_in(scene, "olga")
+    now = scene.clock.time
+    assert scene.know("olga").active
+    assert scene.store.read_now(lambda tx: people.by_token(tx, "plc_olga")) is None
+    assert scene.store.read_now(lambda tx: sessions.by_secret(tx, secret, SessionRules())) is None
+    for table in (t.invitation, t.signal_token):
+        assert [row["expires_at"] for row in scene.rows(sa.select(table.c.expires_at))] == [now]
 
 
 def test_a_task_that_was_claimed_is_free_for_the_others(scene: Scene) -> None:

@@ -158,7 +158,7 @@ class People:
             if target is None:
                 return not_found()
             if not target.active:
-                people.set_active(tx, present.id, person_id, True, reason=because.reason)
+                departure.reactivate(tx, present.id, person_id, reason=because.reason)
             return Done(_shown(tx, person_id))
 
         return await self._door.act(person, "person.reactivate", act, once)

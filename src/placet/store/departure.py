@@ -50,9 +50,20 @@ def deactivate(tx: Tx, by: str, person_id: str, claims: Claims, case_id: str | N
         # They may have given it back before the case was locked.
         if tx.conn.execute(_END_CLAIM, {"of_task": task_id, "of_person": person_id}).rowcount:
             case.audit(by, "task.unclaimed", {"task": task_id, "of": person_id})
+    _end_access(tx, by, person_id)
+    people.set_active(tx, by, person_id, False, case_id, reason)
+    return True
+
+
+def reactivate(tx: Tx, by: str, person_id: str, case_id: str | None = None, reason: str = "") -> None:
+    """Let somebody in again, with the grants they have; nothing that opened a door before does so again."""
+    # Releases before 1.0 shut people out without ending what they held.
+    _end_access(tx, by, person_id)
+    people.set_active(tx, by, person_id, True, case_id, reason)
+
+
+def _end_access(tx: Tx, by: str, person_id: str) -> None:
     sessions.end(tx, by, person_id, sa.true())
     sessions.end_invitations(tx, person_id)
     people.revoke_tokens(tx, by, person_id)
     signals.end_tokens(tx, person_id)
-    people.set_active(tx, by, person_id, False, case_id, reason)
-    return True

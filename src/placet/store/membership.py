@@ -27,9 +27,9 @@ def enter(tx: Tx, key: str, case_id: str, member: NewMember) -> Entered:
     if known is None:
         people.add(tx, SYSTEM, member.person, member.name, member.email, ())
     elif not known.active:
-        # Rights of an earlier time do not come back with them; their tokens ended when they left.
+        # Rights of an earlier time do not come back with them.
         people.set_grants(tx, SYSTEM, member.person, ())
-        people.set_active(tx, SYSTEM, member.person, True, case_id)
+        departure.reactivate(tx, SYSTEM, member.person, case_id)
     changed = known is None or not known.active
     _record(tx, key, member.person, "entry", changed)
     return Entered(result=Entry.ENTERED)

@@ -151,7 +151,7 @@ def revoke(tx: Tx, actor: str, person_id: str, taken: Grant, case_id: str) -> bo
 
 
 def set_active(tx: Tx, actor: str, person_id: str, active: bool, case_id: str | None = None, reason: str = "") -> None:
-    """Let somebody in, or no longer (`departure.deactivate` does all that belongs to it); their grants count only while
+    """Let somebody in, or no longer (`departure` does all that belongs to it); their grants count only while
     they are active. `case_id` is the case that decided it."""
     held = tx.conn.execute(sa.select(_g.role).where(_g.person_id == person_id)).scalars().all()
     line = append(
