@@ -54,6 +54,34 @@ async def test_a_member_sees_what_is_asked_signs_it_and_the_threshold_decides(co
     assert verify(lines).problems == ()
 
 
+async def test_a_council_that_has_become_too_small_is_told_of_and_whoever_comes_back_approves(council: Office) -> None:
+    case = await council.start()
+    multisig = await put(council, case, threshold=3)
+    roomy = await put(council, threshold=2)
+    lost = await council.call("root", "PUT", "/api/v1/people/theo/grants", {"grants": []})
+    assert lost.status_code == 200
+    assert (await act(council, "tara", multisig)).status_code == 200
+    before = (await council.get("root", "/api/v1/people/tina"))["stranded_multisigs"]
+    needs = {one["id"]: (one["able"], one["approvals"], one["threshold"]) for one in before}
+    assert needs == {roomy: (1, 0, 2), multisig: (0, 1, 3)}
+    # What tara gave stays, and theo could no longer act anyway.
+    for who, hanging in (("theo", []), ("tara", [roomy])):
+        listed = (await council.get("root", f"/api/v1/people/{who}"))["stranded_multisigs"]
+        assert [one["id"] for one in listed] == hanging
+    gone = await council.call("root", "POST", "/api/v1/people/tina/deactivate", {"reason": "Away."})
+    assert {one["id"] for one in gone.json()["stranded_multisigs"]} == {roomy, multisig}
+    told = "Only 1 of the 3 approvals can come about now"
+    shown = (await council.get("tara", f"{PATH}/{multisig}"))["waiting_for"]
+    assert told in shown and "(1 so far, by tara), from nobody: " in shown
+    assert told in (await council.get("rita", f"/api/v1/cases/{case}"))["waiting_for"]
+    assert (await council.get("tara", f"{PATH}/{multisig}"))["state"] == "open"
+    await council.call("root", "POST", "/api/v1/people/tina/reactivate")
+    issued = await council.call("root", "POST", "/api/v1/people/tina/tokens", {})
+    council.tokens["tina"] = issued.json()["token"]
+    await act(council, "tara", roomy)
+    assert (await act(council, "tina", roomy)).json()["verdict"]["outcome"] == "approved"
+
+
 async def test_too_little_money_is_told_while_the_council_decides(council: Office) -> None:
     multisig = await put(council, balance="4999999999999999999")
     shown = await council.get("tara", f"{PATH}/{multisig}")

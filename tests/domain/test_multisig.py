@@ -288,6 +288,23 @@ def test_the_sentence_says_whom_it_waits_for_and_what_silence_does() -> None:
     )
 
 
+def test_the_sentence_names_only_those_who_can_act_and_says_when_they_are_too_few() -> None:
+    one_left = multisig_sentence(rules(2), heard(), START, {"bob"})
+    assert one_left == (
+        "Waiting for 2 of 2 approvals (none so far), from bob: Pay. Only 1 of the 2 approvals can come about now; an"
+        " administrator can let members in again or give them back the role council, or the case can be cancelled."
+        " It waits until somebody acts."
+    )
+    assert ", from nobody: Pay. Only 1 of the 2 approvals" in multisig_sentence(rules(2), heard("ann"), START, {"ann"})
+    enough = multisig_sentence(rules(3), heard("ann"), START, {"cyd"})
+    assert ", from cyd: Pay." in enough and "Only" not in enough
+
+
+def test_who_can_act_now_decides_nothing() -> None:
+    assert (reach(rules(2), heard(), {"bob"}), reach(rules(2), heard("ann"), {"bob"})) == (1, 2)
+    assert decided(rules(2), heard(), "d", START) is None
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from api import chamber
+from api import chamber, council
 from api.office import PARTNER, Office, negotiation, review
 from placet.domain.audit import REFUSED
 from placet.domain.people import Named
@@ -142,6 +142,17 @@ async def test_somebody_is_deactivated_and_let_in_again(office: Office, root: De
     page = await root.follow(await root.post("/admin/people/ben/reactivate", {"key": "r" * 32}))
     assert "They can sign in again" in page.text and 'id="shut-out"' not in page.text
     assert (await ben.get("/")).status_code == 303 and (await (await desk(office, "ben")).get("/")).status_code == 200
+
+
+async def test_the_payments_that_hang_on_somebody_of_a_council_are_named(office: Office, root: Desk) -> None:
+    await council.sit(office)
+    pay = await council.put(office, title="Pay <b>it</b>", threshold=3)
+    page = await root.get("/admin/people/theo")
+    assert "These payments hang on them" in page.text and f'href="/multisigs/{pay}"' in page.text
+    page = await root.follow(await root.post("/admin/people/theo/deactivate", {"key": "k" * 32, "reason": "Has left."}))
+    shown = page.text[page.text.index('id="stranded-multisigs"') :]
+    assert "Pay &lt;b&gt;it" in shown and "2 of 3 approvals can come about" in shown
+    assert "These payments hang on them" not in (await root.get("/admin/people/ben")).text
 
 
 async def test_nobody_is_offered_to_deactivate_themselves(office: Office, root: Desk) -> None:

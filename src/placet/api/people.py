@@ -47,14 +47,14 @@ async def import_people(control: Doors, caller: Caller, key: Key, request: Reque
 
 @router.get("/people/{person_id}")
 async def show_person(control: Doors, caller: Caller, person_id: str) -> PersonFile:
-    """Somebody, with what they can sign in with, and the open tasks that too few people can answer without them."""
+    """Somebody, with what they can sign in with, and what too few people can decide without them."""
     return await control.directory.get(caller, person_id)
 
 
 @router.post("/people/{person_id}/deactivate", response_model=DeactivatedView)
 async def deactivate_person(control: Doors, caller: Caller, key: Key, person_id: str, because: Because) -> JSONResponse:
     """Let nobody in as this person any more: sessions, tokens, links and passkeys open nothing, claims are given back.
-    Grants stay for their return. Answers with the open tasks that too few people can answer without them."""
+    Grants stay for their return. Answers with the open tasks and multisigs that too few people can decide without them."""
     return answered(await control.people.deactivate(caller, person_id, because, key))
 
 

@@ -57,7 +57,7 @@ def show(door: Door, person_id: str) -> None:
     lines.append("Grants: " + (", ".join(f"{one['role']}@{one['scope']}" for one in who["grants"]) or "none"))
     if out:
         lines.append(f"Deactivated on {out['at']} by {out['by']}" + (f": {out['reason']}" if out["reason"] else ""))
-    door.show(found, "\n".join([*lines, *_stranded(found["stranded"])]))
+    door.show(found, "\n".join([*lines, *_stranded(found)]))
 
 
 @person.command("deactivate")
@@ -77,7 +77,7 @@ def deactivate(door: Door, person_id: str, reason: str, key: str | None) -> None
       placet task reassign TASK bea        what was put to ben alone
     """
     found = door.call("POST", f"/api/v1/people/{person_id}/deactivate", {"reason": reason}, key)
-    door.show(found, "\n".join([f"{person_id} is deactivated", *_stranded(found["stranded"])]))
+    door.show(found, "\n".join([f"{person_id} is deactivated", *_stranded(found)]))
 
 
 @person.command("reactivate")
@@ -91,13 +91,22 @@ def reactivate(door: Door, person_id: str, reason: str, key: str | None) -> None
     door.show(found, f"{person_id} is active again")
 
 
-def _stranded(tasks: list[dict[str, Any]]) -> list[str]:
-    """The tasks as lines under a heading; none for none."""
-    if not tasks:
-        return []
-    rows = [{**task, "of": task["case"]["title"]} for task in tasks]
-    columns = [("id", "TASK"), ("title", "TITLE"), ("of", "CASE"), ("able", "STILL ABLE"), ("due_at", "DUE")]
-    return ["", "Too few people can answer these without them:", table(rows, columns, "")]
+def _stranded(found: dict[str, Any]) -> list[str]:
+    """What hangs on somebody as lines under headings; none for none."""
+    common = [("title", "TITLE"), ("of", "CASE"), ("able", "STILL ABLE"), ("due_at", "DUE")]
+    told = (
+        ("stranded", "Too few people can answer these without them:", [("id", "TASK"), *common]),
+        (
+            "stranded_multisigs",
+            "Too few of the council can approve these without them:",
+            [("id", "MULTISIG"), *common, ("approvals", "APPROVED"), ("threshold", "NEEDED")],
+        ),
+    )
+    lines: list[str] = []
+    for name, heading, columns in told:
+        if rows := [{**one, "of": one["case"]["title"]} for one in found[name]]:
+            lines += ["", heading, table(rows, columns, "")]
+    return lines
 
 
 @person.command("token")

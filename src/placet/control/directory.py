@@ -10,7 +10,7 @@ from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, not_found
 from placet.control.people import NOT_ADMIN
 from placet.control.sent import OneLine, Paging
-from placet.control.stranded import StrandedTask
+from placet.control.stranded import StrandedMultisig, StrandedTask
 from placet.control.tokens import TokenLine
 from placet.control.views import Page, PersonView, View
 from placet.domain.access import Action, permitted
@@ -47,7 +47,8 @@ class ShutOut(View):
 class PersonFile(View):
     """Somebody with what they can sign in with; `invited_until` while an invitation is open.
 
-    `shut_out` tells of somebody inactive. `stranded` are the open tasks that too few people can answer without them.
+    `shut_out` tells of somebody inactive. `stranded` are the open tasks that too few people can answer without them,
+    and `stranded_multisigs` what too few of a council can approve.
     """
 
     person: PersonView
@@ -56,6 +57,7 @@ class PersonFile(View):
     tokens: list[TokenLine]
     shut_out: ShutOut | None
     stranded: list[StrandedTask]
+    stranded_multisigs: list[StrandedMultisig]
 
 
 class Known(View):
@@ -109,6 +111,7 @@ class Directory:
                 ],
                 shut_out=None if found.active else _shut_out(tx, person_id),
                 stranded=stranded.without(tx, found),
+                stranded_multisigs=stranded.councils_without(tx, found),
             )
 
         return await self._door.read(look)

@@ -277,7 +277,7 @@ def _typed(rules: MultisigRules) -> dict[str, Any] | None:
 
 def _explained(council: LockedMultisig) -> Said:
     if council.is_open:
-        return rule.multisig_sentence(council.rules, council.heard, council.case.tx.now)
+        return rule.multisig_sentence(council.rules, council.heard, council.case.tx.now, multisig.able(council))
     return reading.closed(council.verdict)
 
 

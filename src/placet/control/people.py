@@ -15,7 +15,7 @@ from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, not_found
 from placet.control.roster import GivenGrant, GivenGrants, NewPerson, read_roster
 from placet.control.sent import Because, OneLine, Sent
-from placet.control.stranded import StrandedTask
+from placet.control.stranded import StrandedMultisig, StrandedTask
 from placet.control.views import ImportView, MeView, PersonView, TokenView
 from placet.domain.access import RIGHTS, Action, permitted
 from placet.domain.forms import Fault
@@ -37,9 +37,11 @@ class NewToken(Sent):
 
 
 class DeactivatedView(PersonView):
-    """Somebody who was shut out; `stranded` are the open tasks that too few people can answer without them."""
+    """Somebody who was shut out; `stranded` are the open tasks that too few people can answer without them, and
+    `stranded_multisigs` what too few of a council can approve."""
 
     stranded: list[StrandedTask]
+    stranded_multisigs: list[StrandedMultisig]
 
 
 class People:
@@ -142,7 +144,11 @@ class People:
                     raise Problem("comment-required", Said("Say why: the reason is kept in the log."), field="reason")
                 if target.active and not departure.deactivate(tx, present.id, person_id, claims, None, because.reason):
                     raise Problem("last-admin", LAST_ADMIN)
-            view = DeactivatedView(**_found(tx, person_id).model_dump(), stranded=stranded.without(tx, target))
+            view = DeactivatedView(
+                **_found(tx, person_id).model_dump(),
+                stranded=stranded.without(tx, target),
+                stranded_multisigs=stranded.councils_without(tx, target),
+            )
             return Done(view.model_dump(mode="json"))
 
         return await self._door.act(person, "person.deactivate", act, once)

@@ -1,24 +1,27 @@
-"""Open tasks that too few people can answer without somebody, so that a coordinator puts them to others."""
+"""What somebody leaves behind that too few others can decide: open tasks, and what is put to a council."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from placet.control import asked, reading
+from placet.control import asked, reading, waiting
 from placet.control.views import CaseRef, View
+from placet.control.waiting import MultisigFacts
+from placet.domain.multisig import reach
 from placet.domain.people import Person
 from placet.domain.task import within_reach
 from placet.store import people
 from placet.store import tables as t
 from placet.store.engine import Tx
+from placet.store.multisig import LockedMultisig
 
 MOST = 200
 """How many of somebody's open tasks are looked at, the most urgent of them."""
 MOST_HOLDERS = 1001
 """One more than the seats that a task can have: more people need not be counted."""
 
-_d, _p, _g, _x, _a = t.decision.c, t.person.c, t.role_grant.c, t.exclusion.c, t.act.c
+_d, _p, _g, _x, _a, _c = t.decision.c, t.person.c, t.role_grant.c, t.exclusion.c, t.act.c, t.candidate.c
 
 
 class StrandedTask(View):
@@ -29,6 +32,18 @@ class StrandedTask(View):
     case: CaseRef
     due_at: datetime | None
     able: int
+
+
+class StrandedMultisig(View):
+    """An open multisig that the `able` members who could still approve cannot bring from `approvals` to `threshold`."""
+
+    id: str
+    title: str
+    case: CaseRef
+    due_at: datetime | None
+    able: int
+    approvals: int
+    threshold: int
 
 
 def without(tx: Tx, person: Person) -> list[StrandedTask]:
@@ -47,6 +62,41 @@ def without(tx: Tx, person: Person) -> list[StrandedTask]:
             ref = reading.case_ref(case)
             found.append(
                 StrandedTask(id=task.row["id"], title=task.rules.title, case=ref, due_at=task.row["due_at"], able=able)
+            )
+    return found
+
+
+def councils_without(tx: Tx, person: Person) -> list[StrandedMultisig]:
+    """The open multisigs that this person could approve, and that the others cannot; the most urgent first."""
+    asked = sa.select(_c.decision_id).where(sa.text("candidate.live"), _c.person_id == person.id)
+    acted = sa.exists().where(_a.decision_id == _d.id, _a.person_id == person.id)
+    query = (
+        sa.select(_d.id, t.case.c.scope)
+        .join_from(t.decision, t.case, t.case.c.id == _d.case_id)
+        .where(_d.id.in_(asked), _d.form == LockedMultisig.form, _d.state == "open", t.case.c.is_open, ~acted)
+        .order_by(_d.due_at.asc().nulls_last(), _d.id)
+        .limit(MOST)
+    )
+    scopes = {row.id: row.scope for row in tx.conn.execute(query)}
+    if not scopes:
+        return []
+    facts = {one.row["id"]: one for one in waiting.others(tx, _d.id.in_(scopes)) if isinstance(one, MultisigFacts)}
+    cases = reading.cases(tx, {one.row["case_id"] for one in facts.values()})
+    found = []
+    for one, scope in ((facts[multisig], scope) for multisig, scope in scopes.items()):
+        rules, given = one.rules, len(one.heard.approvals)
+        most = reach(rules, one.heard, set(one.able) - {person.id})
+        if most < rules.threshold and person.holds(rules.council.name, rules.council.scope or scope):
+            found.append(
+                StrandedMultisig(
+                    id=one.row["id"],
+                    title=rules.title,
+                    case=reading.case_ref(cases[one.row["case_id"]]),
+                    due_at=one.row["due_at"],
+                    able=most - given,
+                    approvals=given,
+                    threshold=rules.threshold,
+                )
             )
     return found
 

@@ -1,6 +1,6 @@
 """What cases wait for beside human tasks: ballots, the approvals of councils, money, and other cases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from placet.store.ballots import LockedBallot, count_of
 from placet.store.children import LockedChild
 from placet.store.engine import Tx
 from placet.store.funds import LockedFunds, totals
-from placet.store.multisig import LockedMultisig, acts_of, heard_of
+from placet.store.multisig import LockedMultisig, able_in, acts_of, heard_of
 
 OTHERS = (LockedBallot.form, LockedFunds.form, LockedMultisig.form, LockedChild.form)
 
@@ -60,10 +60,11 @@ class MultisigFacts:
     row: Mapping[Any, Any]
     rules: MultisigRules
     heard: Heard
+    able: Collection[str]
     paused_at: datetime | None
 
     def waits(self, scope: str, now: datetime) -> Said:
-        return multisig_sentence(self.rules, self.heard, self.paused_at or now)
+        return multisig_sentence(self.rules, self.heard, self.paused_at or now, self.able)
 
 
 Other = BallotFacts | FundsFacts | MultisigFacts | ChildFacts
@@ -73,14 +74,18 @@ def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[Other]:
     """The decisions other than tasks that fulfil the condition, oldest first."""
     d = t.decision.c
     query = (
-        sa.select(t.decision, t.case.c.paused_at)
+        sa.select(t.decision, t.case.c.paused_at, t.case.c.scope.label("case_scope"))
         .join_from(t.decision, t.case, t.case.c.id == d.case_id)
         .where(which, d.form.in_(OTHERS))
         .order_by(d.opened_at, d.id)
     )
     rows = tx.conn.execute(query).mappings().all()
     faucet = totals(tx) if any(row["form"] == LockedFunds.form for row in rows) else {}
-    said = acts_of(tx, [row["id"] for row in rows if row["form"] == LockedMultisig.form])
+    councils = {row["id"]: row for row in rows if row["form"] == LockedMultisig.form}
+    frozen = {one: MultisigRules.model_validate(row["rules"]) for one, row in councils.items()}
+    said = acts_of(tx, councils)
+    there = able_in(tx, [(rules, councils[one]["case_scope"]) for one, rules in frozen.items()])
+    able = dict(zip(frozen, there, strict=True))
 
     def facts(row: Mapping[Any, Any]) -> Other:
         match row["form"]:
@@ -90,8 +95,8 @@ def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[Other]:
                 return FundsFacts(row, FundsRules.model_validate(row["rules"]), faucet)
             case LockedChild.form:
                 return ChildFacts(row, ChildRules.model_validate(row["rules"]))
-        heard = heard_of(row, said.get(row["id"], ()))
-        return MultisigFacts(row, MultisigRules.model_validate(row["rules"]), heard, row["paused_at"])
+        one = row["id"]
+        return MultisigFacts(row, frozen[one], heard_of(row, said.get(one, ())), able[one], row["paused_at"])
 
     return [facts(row) for row in rows]
 

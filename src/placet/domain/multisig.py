@@ -157,8 +157,7 @@ def shortfall(rules: MultisigRules) -> str:
 
 def turn(rules: MultisigRules, heard: Heard, able: Collection[str] | None = None) -> str | None:
     """Whose turn it is where they sign one after the other: the first who has not acted, and still can (`able`)."""
-    ahead = (one.person for one in rules.members if one.person not in heard.acted and _counts(rules, one))
-    return next((person for person in ahead if able is None or person in able), None) if rules.ordered else None
+    return next((one.person for one in _owing(rules, heard, able)), None) if rules.ordered else None
 
 
 def hindrance(
@@ -271,9 +270,12 @@ def decided(rules: MultisigRules, heard: Heard, decision: str, now: datetime, co
     return None
 
 
-def reach(rules: MultisigRules, heard: Heard) -> int:
-    """How many approvals there can be at most, as things stand: where wallets sign, each counts once."""
-    ahead = [one for one in rules.members if one.person not in heard.acted and _counts(rules, one)]
+def reach(rules: MultisigRules, heard: Heard, able: Collection[str] | None = None) -> int:
+    """How many approvals there can be at most, as things stand: where wallets sign, each counts once.
+
+    With `able`, only by those who can act now. That decides nothing, as whoever comes back may still approve.
+    """
+    ahead = _owing(rules, heard, able)
     if not rules.wallets:
         return len(heard.approvals) + len(ahead)
     used = {(approval.wallet or "").lower() for approval in heard.approvals}
@@ -303,9 +305,9 @@ def on_silence(rules: MultisigRules, heard: Heard, decision: str, now: datetime)
     return _verdict(rules, heard, decision, EXPIRED, Reason.EXPIRED, at, comment)
 
 
-def multisig_sentence(rules: MultisigRules, heard: Heard, now: datetime) -> Said:
-    """Why a case waits for its council, and what happens if nobody acts."""
-    owing = [one.person for one in rules.members if one.person not in heard.acted and _counts(rules, one)]
+def multisig_sentence(rules: MultisigRules, heard: Heard, now: datetime, able: Collection[str] | None = None) -> Said:
+    """Why a case waits for its council, of whom those in `able` can act now, and what happens if nobody acts."""
+    owing = [one.person for one in _owing(rules, heard, able)]
     waiting = (
         later("Waiting for %(needed)s of %(members)s approvals with their wallets (%(far)s), from %(whom)s: %(title)s.")
         if rules.wallets
@@ -324,7 +326,20 @@ def multisig_sentence(rules: MultisigRules, heard: Heard, now: datetime) -> Said
         steps.append(reminder(at))
     if (end := deadline(rules, heard)) is not None:
         steps.append(Said("it expires and nothing is paid on %(at)s (%(left)s)", at=end, left=end - now))
-    return together(why, unless(steps))
+    return together(why, _too_few(rules, heard, able), unless(steps))
+
+
+def _too_few(rules: MultisigRules, heard: Heard, able: Collection[str] | None) -> str:
+    """That those who can act now are not enough, and what helps; nothing while they are."""
+    if (most := reach(rules, heard, able)) >= rules.threshold:
+        return ""
+    return Said(
+        "Only %(most)s of the %(needed)s approvals can come about now; an administrator can let members in again or"
+        " give them back the role %(role)s, or the case can be cancelled.",
+        most=most,
+        needed=rules.threshold,
+        role=rules.council.name,
+    )
 
 
 def _so_far(heard: Heard) -> Said:
@@ -364,6 +379,12 @@ def _verdict(
     }
     by = tuple(approval.person for approval in heard.approvals) if approved else heard.refusals
     return Verdict(outcome=outcome, favourable=approved, reason=reason, at=at, by=by, comment=comment, data=data)
+
+
+def _owing(rules: MultisigRules, heard: Heard, able: Collection[str] | None) -> list[Member]:
+    """Those whose approval would still count, in their order; with `able`, only those who can act now."""
+    ahead = (one for one in rules.members if one.person not in heard.acted and _counts(rules, one))
+    return [one for one in ahead if able is None or one.person in able]
 
 
 def _counts(rules: MultisigRules, member: Member) -> bool:

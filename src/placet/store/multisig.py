@@ -1,6 +1,6 @@
 """The multisig under lock: a frozen council, what it has said about one exact intent, and its clock."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -173,17 +173,22 @@ def standing(council: LockedMultisig, person: Person) -> MemberStanding:
     return MemberStanding(person=person.id, holds_role=holds, excluded=barred)
 
 
-def able(council: LockedMultisig) -> set[str] | None:
-    """Which members still hold the role, where that says whose turn it is."""
-    rules = council.rules
-    if not rules.ordered:
-        return None
-    holders = sa.select(t.role_grant.c.person_id).where(
-        people.holders(rules.council.name, rules.council.scope or council.case["scope"])
-    )
-    members = [one.person for one in rules.members]
-    query = sa.select(_p.id).where(_p.id.in_(members), _p.active, _p.id.in_(holders))
-    return set(council.case.tx.conn.execute(query).scalars())
+def able(council: LockedMultisig) -> set[str]:
+    """Which members can act now: they are active, and still hold the role."""
+    return able_in(council.case.tx, [(council.rules, council.case["scope"])])[0]
+
+
+def able_in(tx: Tx, councils: Sequence[tuple[MultisigRules, str]]) -> list[set[str]]:
+    """For each of these rules, with the scope of its case, the members who can act now; each role is looked up once."""
+    roles = [(rules.council.name, rules.council.scope or scope) for rules, scope in councils]
+    members = [{one.person for one in rules.members} for rules, _ in councils]
+    able: dict[tuple[str, str], set[str]] = {}
+    for role in set(roles):
+        meant = set().union(*(some for some, of in zip(members, roles, strict=True) if of == role))
+        holders = sa.select(t.role_grant.c.person_id).where(people.holders(*role))
+        query = sa.select(_p.id).where(_p.id.in_(meant), _p.active, _p.id.in_(holders))
+        able[role] = set(tx.conn.execute(query).scalars())
+    return [some & able[role] for some, role in zip(members, roles, strict=True)]
 
 
 def hindrance(council: LockedMultisig, person: Person, act: Act = Act.APPROVE) -> Refusal | None:
@@ -206,7 +211,9 @@ def holding(tx: Tx, council: Role, scope: str) -> list[Member]:
 
 
 def state_of(council: LockedMultisig) -> dict[str, Any]:
-    return {"is_open": council.is_open, "paused": council.case.paused, "able": able(council)}
+    # Who else is able matters to an act only where it says whose turn it is.
+    there = able(council) if council.rules.ordered else None
+    return {"is_open": council.is_open, "paused": council.case.paused, "able": there}
 
 
 def decide(council: LockedMultisig, comment: str) -> bool:
