@@ -105,6 +105,23 @@ async def test_whoever_is_deactivated_twice_is_so_once(office: Office) -> None:
     assert len([1 for _, action, _ in await office.lines("@registry") if action == "person.active-set"]) == 2
 
 
+async def test_two_people_never_share_an_address(office: Office) -> None:
+    shared = ANN | {"id": "ann2", "email": "BEN@Example.org"}
+    refused = await office.call("root", "POST", "/api/v1/people", shared)
+    assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (409, "address-taken", "email")
+    status, problem = await load(
+        office, "id,name,email,grants\nann,A,a@b.cd,\nann3,A,A@b.cd,\nann2,A,ben@example.org,\n"
+    )
+    assert (status, [fault["pointer"] for fault in problem["errors"]]) == (422, ["/ann3", "/ann2"])
+    await deactivate(office, "ben")
+    assert (await office.call("root", "POST", "/api/v1/people", shared)).status_code == 201
+    back = await office.call("root", "POST", "/api/v1/people/ben/reactivate")
+    assert (back.status_code, back.json()["code"], back.json()["field"]) == (409, "address-taken", "email")
+    assert not (await office.get("root", "/api/v1/people/ben"))["person"]["active"]
+    await deactivate(office, "ann2")
+    assert (await office.call("root", "POST", "/api/v1/people/ben/reactivate")).status_code == 200
+
+
 async def test_nobody_deactivates_themselves_or_without_a_reason_or_without_the_right(office: Office) -> None:
     for who, by, reason, expected in (
         ("root", "root", "Enough.", (409, "own-account", None)),

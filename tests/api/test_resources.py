@@ -97,7 +97,7 @@ async def test_nobody_applies_with_the_id_of_somebody_else(office: Office, perso
     for email in ("mo@example.org", "MO@Example.ORG"):
         body["request"] = request | {"person_id": "newcomer", "email": email}
         answer = await office.call("rita", "POST", "/api/v1/workflows/member-onboarding/cases", body)
-        assert (answer.status_code, answer.json()["code"]) == (409, "person-exists")
+        assert (answer.status_code, answer.json()["code"]) == (409, "address-taken")
         assert answer.json()["field"] == "request.email"
     former = {"person_id": "former", "name": "New", "email": "Former@X.Example"}
     await office.store.write(lambda tx: people.add(tx, "root", "former", "New", "former@x.example", ()))

@@ -54,7 +54,7 @@ async def show_person(control: Doors, caller: Caller, person_id: str) -> PersonF
 @router.post("/people/{person_id}/deactivate", response_model=DeactivatedView)
 async def deactivate_person(control: Doors, caller: Caller, key: Key, person_id: str, because: Because) -> JSONResponse:
     """Let nobody in as this person any more: sessions, tokens, links and passkeys open nothing, claims are given back.
-    Grants stay for their return. Answers with the open tasks and multisigs that too few people can decide without them."""
+    Grants stay for their return. Answers with the open tasks and multisigs that too few can decide without them."""
     return answered(await control.people.deactivate(caller, person_id, because, key))
 
 

@@ -11,6 +11,7 @@ from placet.catalogue.cooperative.lifecycle_model import StateRequest
 from placet.catalogue.cooperative.onboarding_model import Application
 from placet.connectors.chain.transfers import BadTransfer, check_transfer
 from placet.control.errors import Problem
+from placet.control.people import ADDRESS_TAKEN
 from placet.control.policies import Policies
 from placet.control.reading import seen_case
 from placet.domain import lifecycle
@@ -130,9 +131,8 @@ def applying(tx: Tx, person: Person, scope: str, request: dict[str, Any]) -> dic
     if (known is not None and known.active) or not theirs:
         problem = Problem("person-exists", Said("This id is taken; choose another one."), field="request.person_id")
         return _refused(tx, person, ONBOARDING, problem)
-    if membership.reaches_another(tx, application.member):
-        detail = Said("Somebody of the organisation has this address; everybody has one of their own.")
-        return _refused(tx, person, ONBOARDING, Problem("person-exists", detail, field="request.email"))
+    if people.address_taken(tx, application.person_id, application.email):
+        return _refused(tx, person, ONBOARDING, Problem("address-taken", ADDRESS_TAKEN, field="request.email"))
     return request
 
 

@@ -96,6 +96,7 @@ CODES: dict[str, tuple[Kind, str]] = {
     "too-many-passkeys": (Kind.CONFLICT, "Too many passkeys"),
     "no-passkeys-here": (Kind.CONFLICT, "No passkeys at this address"),
     "person-exists": (Kind.CONFLICT, "Id taken"),
+    "address-taken": (Kind.CONFLICT, "Address taken"),
     "last-admin": (Kind.CONFLICT, "Last administrator"),
     "own-account": (Kind.CONFLICT, "Your own account"),
     "invalid-request": (Kind.INVALID, "Some fields are wrong"),

@@ -27,6 +27,8 @@ from placet.store.engine import Tx
 
 NOT_ADMIN = Said("Only administrators may do this.")
 LAST_ADMIN = Said("Somebody must remain administrator; make another one first.")
+ADDRESS_TAKEN = Said("Somebody of the organisation has this address; everybody has one of their own.")
+ADDRESS_MEANWHILE = Said("Somebody else of the organisation has their address now; deactivate that person first.")
 UNKNOWN_TOKEN = "Send a valid token as “Authorization: Bearer …”."
 
 
@@ -72,10 +74,8 @@ class People:
             if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
                 return forbidden(tx, present, "person.add", NOT_ADMIN)
             people.hold(tx)
-            added = _added(tx, present, given)
-            if added is None:
-                raise Problem("person-exists", f"The id {given.id} belongs to somebody else.", field="id")
-            return Done(_shown(tx, given.id), created=added)
+            created = _added(tx, present, given)
+            return Done(_shown(tx, given.id), created=created)
 
         return await self._door.act(person, "person.add", act, once)
 
@@ -93,12 +93,10 @@ class People:
             new = 0
             faults = []
             for given in listed:
-                added = _added(tx, present, given)
-                if added is None:
-                    detail = f"The id {given.id} belongs to somebody else."
-                    faults.append(Fault(pointer=f"/{given.id}", detail=detail))
-                else:
-                    new += added
+                try:
+                    new += _added(tx, present, given)
+                except Problem as problem:
+                    faults.append(Fault(pointer=f"/{given.id}", detail=problem.detail))
             if faults:
                 raise Problem("bad-import", f"Nobody was added: {faults[0].detail}", faults=faults)
             shown = [_found(tx, given.id) for given in listed]
@@ -154,7 +152,7 @@ class People:
         return await self._door.act(person, "person.deactivate", act, once)
 
     async def reactivate(self, person: Person, person_id: str, because: Because, once: Once | None = None) -> Done:
-        """Let somebody in again, with the grants they had. Twice changes nothing."""
+        """Let somebody in again, with the grants they had, unless another has their address. Twice changes nothing."""
 
         def act(tx: Tx, present: Person) -> Done | Problem:
             if not permitted(present, Action.MANAGE_PEOPLE, EVERYWHERE):
@@ -164,6 +162,8 @@ class People:
             if target is None:
                 return not_found()
             if not target.active:
+                if not target.external and people.address_taken(tx, person_id, target.email):
+                    raise Problem("address-taken", ADDRESS_MEANWHILE, field="email")
                 departure.reactivate(tx, present.id, person_id, reason=because.reason)
             return Done(_shown(tx, person_id))
 
@@ -211,15 +211,19 @@ def _grants(given: Iterable[GivenGrant]) -> tuple[Grant, ...]:
     return tuple(Grant(role=role, scope=scope) for role, scope in pairs)
 
 
-def _added(tx: Tx, by: Person, given: NewPerson) -> bool | None:
-    """True when added, False when already there just so, None when the id belongs to somebody else."""
+def _added(tx: Tx, by: Person, given: NewPerson) -> bool:
+    """True when added, False when already there just so; a problem when the id or the address is somebody else's."""
     grants = _grants(given.grants)
     known = people.find(tx, given.id)
     if known is None:
+        if people.address_taken(tx, given.id, given.email):
+            raise Problem("address-taken", ADDRESS_TAKEN, field="email")
         people.add(tx, by.id, given.id, given.name, given.email, grants)
         return True
     same = (known.name, known.email, known.external) == (given.name, given.email, False)
-    return False if same and set(known.grants) == set(grants) else None
+    if not same or set(known.grants) != set(grants):
+        raise Problem("person-exists", f"The id {given.id} belongs to somebody else.", field="id")
+    return False
 
 
 def _view(person: Person) -> PersonView:

@@ -22,7 +22,7 @@ def enter(tx: Tx, key: str, case_id: str, member: NewMember) -> Entered:
         return Entered(result=Entry.TAKEN_BACK if done.undone_at is not None else Entry.ENTERED)
     if known is not None and (known.external or known.email.lower() != member.email.lower()):
         return Entered(result=Entry.TAKEN)
-    if reaches_another(tx, member):
+    if people.address_taken(tx, member.person, member.email):
         return Entered(result=Entry.TAKEN)
     if known is None:
         people.add(tx, SYSTEM, member.person, member.name, member.email, ())
@@ -33,13 +33,6 @@ def enter(tx: Tx, key: str, case_id: str, member: NewMember) -> Entered:
     changed = known is None or not known.active
     _record(tx, key, member.person, "entry", changed)
     return Entered(result=Entry.ENTERED)
-
-
-def reaches_another(tx: Tx, member: NewMember) -> bool:
-    """Whether the address, however it is written, is that of another active person of the organisation."""
-    p = t.person.c
-    same = (sa.func.lower(p.email) == member.email.lower()) & p.active & ~p.external & (p.id != member.person)
-    return tx.conn.execute(sa.select(p.id).where(same).limit(1)).first() is not None
 
 
 def leave(tx: Tx, key: str, case_id: str, member: NewMember) -> None:

@@ -47,6 +47,12 @@ def find(tx: Tx, person_id: str) -> Person | None:
     return _known(tx.conn.execute(_PERSON, {"of_person": person_id}).all())
 
 
+def address_taken(tx: Tx, person_id: str, email: str) -> bool:
+    """Whether the address, however it is written, is that of another active person of the organisation."""
+    same = (sa.func.lower(_p.email) == email.lower()) & _p.active & ~_p.external & (_p.id != person_id)
+    return tx.conn.execute(sa.select(_p.id).where(same).limit(1)).first() is not None
+
+
 def by_token(tx: Tx, token: str) -> Person | None:
     """The active person behind a bearer token, or None."""
     return _known(tx.conn.execute(_HOLDER, {"of_hash": token_hash(token)}).all())
