@@ -9,6 +9,7 @@ from placet.domain.people import Named
 from placet.domain.task import all_of
 from placet.store import sessions
 from placet.store import tables as t
+from placet.store.engine import Tx
 
 ANN = {"id": "ann", "name": "Ann Ö", "email": "ann@example.org", "grants": [{"role": "legal", "scope": "deals"}]}
 
@@ -154,6 +155,25 @@ async def test_the_tasks_that_too_few_can_answer_now_are_named(office: Office) -
     assert moved.status_code == 200, moved.text
     left = (await office.get("root", "/api/v1/people/ben"))["stranded"]
     assert {one["id"] for one in left} == {both, barred} and shared not in left
+
+
+async def test_of_many_who_are_asked_those_with_the_required_role_are_counted(office: Office) -> None:
+    crowd = [f"buyer-{number:04}" for number in range(1500)]
+    given = [(who, "buyer") for who in crowd] + [(who, "certified") for who in [*crowd[-300:], "ben"]]
+
+    def hire(tx: Tx) -> None:
+        row = {"external": False, "active": True, "created_at": tx.now}
+        tx.conn.execute(
+            t.person.insert(), [row | {"id": who, "name": who, "email": f"{who}@example.org"} for who in crowd]
+        )
+        by = {"scope": "deals", "granted_by": "root", "granted_at": tx.now}
+        tx.conn.execute(t.role_grant.insert(), [by | {"person_id": who, "role": role} for who, role in given])
+
+    await office.store.write(hire)
+    wanted = await office.task(review(requires=("certified",), seats=all_of(301)))
+    enough = await office.task(review(requires=("certified",), seats=all_of(300)))
+    stranded = (await office.get("root", "/api/v1/people/ben"))["stranded"]
+    assert {one["id"]: one["able"] for one in stranded} == {wanted: 300} and enough != wanted
 
 
 async def test_the_links_of_somebody_outside_open_nothing_while_they_are_deactivated(office: Office) -> None:

@@ -107,35 +107,35 @@ class _Others:
     def __init__(self, tx: Tx, person: Person, tasks: Sequence[reading.TaskFacts]) -> None:
         self._tx = tx
         self._person = person.id
-        self._holders: dict[tuple[str, str], set[str]] = {}
-        self._present = set(people.present(tx, (one.person for task in tasks for one in task.candidates if one.person)))
+        self._holders: dict[tuple[str, str, tuple[str, ...], str], set[str]] = {}
+        self._present = people.present(tx, (one.person for task in tasks for one in task.candidates if one.person))
         self._settled: dict[str, set[str]] = {}
         ids = [task.row["id"] for task in tasks]
         for table in (_x, _a):
             rows = tx.conn.execute(sa.select(table.decision_id, table.person_id).where(table.decision_id.in_(ids)))
             for decision, who in rows:
                 self._settled.setdefault(decision, set()).add(who)
+        # So many remain after those who are settled, and the person, are taken away.
+        self._most = MOST_HOLDERS + 1 + max(map(len, self._settled.values()), default=0)
 
     def of(self, task: reading.TaskFacts, scope: str) -> set[str]:
         """Those who may still answer this task."""
         able: set[str] = set()
+        requires = tuple(sorted(task.rules.requires))
         for one in task.candidates:
             if one.person is not None:
-                able |= {one.person} & self._present
+                named = self._present.get(one.person)
+                able |= {named.id} if named and all(named.holds(role, scope) for role in requires) else set()
             elif one.role is not None:
-                able |= self._having(one.role, one.scope or scope)
-        for role in task.rules.requires:
-            able &= self._having(role, scope)
+                able |= self._having(one.role, one.scope or scope, requires, scope)
         return able - self._settled.get(task.row["id"], set()) - {self._person}
 
-    def _having(self, role: str, scope: str) -> set[str]:
-        if (role, scope) not in self._holders:
-            query = (
-                sa.select(_g.person_id)
-                .distinct()
-                .join_from(t.role_grant, t.person, _p.id == _g.person_id)
-                .where(people.holders(role, scope), _p.active, ~_p.external)
-                .limit(MOST_HOLDERS)
-            )
-            self._holders[role, scope] = set(self._tx.conn.execute(query).scalars())
-        return self._holders[role, scope]
+    def _having(self, role: str, at: str, requires: tuple[str, ...], scope: str) -> set[str]:
+        """Those with the role `at` one scope who hold in the scope of the case what is required beside it."""
+        key = (role, at, requires, scope)
+        if key not in self._holders:
+            query = sa.select(_p.id).where(_p.active, ~_p.external)
+            for name, place in ((role, at), *((more, scope) for more in requires)):
+                query = query.where(_p.id.in_(sa.select(_g.person_id).where(people.holders(name, place))))
+            self._holders[key] = set(self._tx.conn.execute(query.limit(self._most)).scalars())
+        return self._holders[key]
