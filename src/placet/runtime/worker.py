@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
@@ -96,6 +97,16 @@ async def serve(
             await asyncio.gather(*chores, return_exceptions=True)
 
 
+async def announced(file: Path, serving: asyncio.Task[None], ready: asyncio.Event) -> None:
+    """Write the file once serving is ready, and not if it fails before; then wait for its end, and raise its error."""
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if ready.is_set():
+        await asyncio.to_thread(file.write_text, str(os.getpid()))
+    await serving
+
+
 async def run_worker(place: Place) -> None:
     """The worker process, until SIGTERM."""
     place.worker_ready.unlink(missing_ok=True)
@@ -121,9 +132,7 @@ async def run_worker(place: Place) -> None:
                 ready,
             )
         )
-        await asyncio.wait([serving, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
-        place.worker_ready.write_text(str(os.getpid()))
-        await serving
+        await announced(place.worker_ready, serving, ready)
     finally:
         place.worker_ready.unlink(missing_ok=True)
         store.close()
