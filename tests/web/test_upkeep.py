@@ -160,4 +160,8 @@ async def test_health_shows_what_people_should_look_at(office: Office, root: Des
     page = (await root.get("/admin/health")).text
     assert "Mails not delivered" in page and "Failed steps" in page and "The oldest:" in page
     council = (await (await desk(office, "kofi")).get("/admin/health")).text
-    assert "Mails not delivered" not in council
+    assert "Mails not delivered" not in council and "Sample accounts" not in page
+    await office.store.write(lambda tx: people.mark_sample(tx, ("ben", "bea", "nobody")))
+    page = (await root.get("/admin/health")).text
+    assert re.search(r'id="samples">.*Sample accounts.*>2<', page, re.S)
+    assert "Sample accounts" not in (await (await desk(office, "kofi")).get("/admin/health")).text

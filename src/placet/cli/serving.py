@@ -49,7 +49,7 @@ def place_of(door: Door, data: Path | None, port: int, temporal_port: int | None
 
 @click.command()
 @place_options
-@click.option("--demo", is_flag=True, help="Add a small sample organisation.")
+@click.option("--demo", is_flag=True, help="Begin with a small sample organisation; refused where real people are.")
 @click.pass_obj
 def up(door: Door, data: Path | None, port: int, temporal_port: int | None, config: Path | None, demo: bool) -> None:
     """Start everything on this machine: Temporal, worker and API, in one data directory.

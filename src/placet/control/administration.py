@@ -16,7 +16,7 @@ from placet.control.views import Page, View, Vitals
 from placet.control.vitals import figures
 from placet.domain.access import Action, permitted
 from placet.domain.people import EVERYWHERE, Person
-from placet.store import mails
+from placet.store import mails, people
 from placet.store import tables as t
 from placet.store.acts import audit_refusal
 from placet.store.engine import Tx
@@ -68,11 +68,15 @@ class OutboxView(View):
 
 
 class HealthView(Vitals):
-    """How the installation is: beside what monitors watch, what people should look at."""
+    """How the installation is: beside what monitors watch, what people should look at.
+
+    `sample_accounts` counts the active people of the sample organisation, who share a password.
+    """
 
     mails_leaving: int
     mails_failed: int
     oldest_owed_at: datetime | None
+    sample_accounts: int
 
 
 class RetriedView(View):
@@ -151,6 +155,7 @@ def _health(tx: Tx) -> HealthView:
         mails_leaving=_up_to(tx, LEAVING),
         mails_failed=_up_to(tx, REFUSED),
         oldest_owed_at=oldest,
+        sample_accounts=len(people.present(tx, people.samples(tx))),
     )
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from placet.domain.people import ADMIN, EVERYWHERE, SYSTEM, Grant
+from placet.runtime.datadir import DataDirError
 from placet.store import people, sessions
 from placet.store import tables as t
 from placet.store.engine import Tx
@@ -43,6 +44,9 @@ SAMPLE = (
     Sampled("yara", "Yara Yilmaz", "member@coop voter@coop", "votes"),
     Sampled("tomo", "Tomo Tanaka", "member@coop voter@coop", "votes"),
 )
+FIRST_SAMPLE = ("ada", "marta", "leo", "eva", "cora", "kofi")
+"""Those whom every sample organisation has had; those before the mark are known by them."""
+_SIGNING_IN = (t.account.c.person_id, t.identity.c.person_id, t.passkey.c.person_id)
 EVERYBODY = (*SAMPLE, Sampled(ADMIN_ID, "Administrator", ADMIN, "looks after people, money and policies"))
 
 
@@ -60,6 +64,28 @@ def ensure_admin(tx: Tx, token: str, keep: bool = False) -> None:
     again = t.access_token.update().where(t.access_token.c.hash == people.token_hash(token))
     if tx.conn.execute(again.values(revoked_at=None)).rowcount == 0:
         people.issue_token(tx, SYSTEM, ADMIN_ID, LABEL, token)
+
+
+def recognise_sample(tx: Tx, demo: bool) -> None:
+    """Mark an installation with sample people as one; a new one too if it becomes one by `demo`.
+
+    Raises `DataDirError` when `demo` meets an installation in real use, whose people must not get a shared password.
+    """
+    if people.samples(tx):
+        return
+    p = t.person.c
+    addresses = [(one, f"{one}@example.org") for one in FIRST_SAMPLE]
+    there = tx.conn.execute(sa.select(p.id).where(sa.tuple_(p.id, p.email).in_(addresses))).all()
+    if len(there) < len(FIRST_SAMPLE):
+        if not demo:
+            return
+        used = (sa.select(p.id).where(p.id != ADMIN_ID), *map(sa.select, (t.case.c.id, *_SIGNING_IN)))
+        if any(tx.conn.execute(query.limit(1)).first() for query in used):
+            raise DataDirError(
+                "This installation is in use without sample people; --demo would add people with a shared password to "
+                "it. Start without --demo, or give --demo a new data directory and an empty database."
+            )
+    people.mark_sample(tx, (one.id for one in SAMPLE))
 
 
 def ensure_sample(tx: Tx, password_hash: str) -> None:

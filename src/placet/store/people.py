@@ -31,6 +31,7 @@ _HOLDERS = (
 )
 _PRESENT = _KNOWN.where(_p.id.in_(sa.bindparam("people", expanding=True)), _p.active).order_by(_p.id, _g.role, _g.scope)
 
+SAMPLE = "sample-people"
 _STATE = sa.select(sa.cast(t.meta.c.value, sa.BigInteger)).where(t.meta.c.key == sa.bindparam("of_role"))
 _NEXT_STATE = (
     t.meta.update()
@@ -170,6 +171,17 @@ def set_active(tx: Tx, actor: str, person_id: str, active: bool, case_id: str | 
     )
     tx.conn.execute(t.person.update().where(_p.id == person_id).values(active=active, active_line=line.seq))
     _changed(tx, held)
+
+
+def mark_sample(tx: Tx, ids: Iterable[str]) -> None:
+    """Remember that these people are samples, who share a password."""
+    tx.insert_ignoring(t.meta, {"key": SAMPLE, "value": " ".join(ids)})
+
+
+def samples(tx: Tx) -> list[str]:
+    """The ids of the sample people, of an installation that began with them."""
+    value = tx.conn.execute(sa.select(t.meta.c.value).where(t.meta.c.key == SAMPLE)).scalar_one_or_none()
+    return (value or "").split()
 
 
 def hold(tx: Tx) -> None:
