@@ -27,12 +27,13 @@ from placet.domain.model import Durable
 from placet.domain.payment import Token
 from placet.domain.people import External, Grant, Role
 from placet.domain.span import Span
+from placet.domain.step import Step, StepState
 from placet.domain.task import APPROVE, REFUSE, Outcome, TaskSpec
 from placet.durable.case import Case
 from placet.durable.workflow import Entry, case, entry_of
-from placet.store import course, people
+from placet.store import course, journal, people
 from placet.store import tables as t
-from placet.store.engine import Store
+from placet.store.engine import Store, Tx
 
 TOKEN = Token(symbol="SMPL", address="0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359", decimals=6)
 PARTNER = External(name="Rosa of Acme", email="Rosa@acme.example")
@@ -197,6 +198,22 @@ class Office:
         )
         await self.store.write(lambda tx: course.report(tx, told))
         return f"{case_id}.{spec.name}.{ordinal}"
+
+    async def draft(
+        self, case_id: str, hash: str = HASH, content: bytes = b"%PDF", kind: str = "application/pdf"
+    ) -> None:
+        """Record a document as the drafting step of this case does."""
+        step = Step(case_id=case_id, name="drafting.term-sheet")
+
+        def made(tx: Tx) -> None:
+            journal.plan(tx, step, {})
+            row = {"hash": hash, "media_type": kind, "size": len(content), "content": content, "created_at": tx.now}
+            tx.insert_ignoring(t.document, row)
+            sheet = {"key": step.key, "hash": hash, "partner_id": "acme", "version": 1, "drafted_at": tx.now}
+            tx.conn.execute(t.term_sheet.insert().values(sheet))
+            journal.finish(tx, step, StepState.DONE, {"hash": hash, "version": 1})
+
+        await self.store.write(made)
 
     async def task(self, spec: TaskSpec | None = None, scope: str = "deals") -> str:
         """An open task in a new case of rita's."""

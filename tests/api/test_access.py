@@ -144,8 +144,7 @@ async def populate(office: Office) -> None:
         people.admit_external(tx, PARTNER)
         resources.register(tx, "cora", "project", "fence", "deals", "The fence")
         row = {"media_type": "application/pdf", "size": len(CONTENT), "content": CONTENT, "created_at": tx.now}
-        for key in (HASH, GIVEN):
-            tx.conn.execute(t.document.insert().values(hash=key, **row))
+        tx.conn.execute(t.document.insert().values(hash=GIVEN, **row))
 
     await office.store.write(change)
     await office.store.write(lambda tx: people.issue_token(tx, "placet", "mo", "another", MINE))
@@ -168,6 +167,7 @@ async def refuse_mail(office: Office, message_id: int = 1) -> None:
 async def opened(office: Office) -> tuple[str, str, str]:
     """A case with a document, a task for somebody outside and one for a buyer: the three ids."""
     case_id = await office.start()
+    await office.draft(case_id, HASH, CONTENT)
     asked = await office.ask(case_id, negotiation(shows={"sheet": HASH}, documents=WANTED))
     row = {"id": f"doc-{case_id}", "case_id": case_id, "name": "deed", "round": 1, "hash": GIVEN, "size": len(CONTENT)}
     row |= {"filename": "a.pdf", "media_type": "application/pdf", "uploaded_by": PARTNER.person, "receipt": HASH}

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tests.samples import files
 
 from api.council import PATH
-from api.office import HASH, Office
+from api.office import HASH, Office, negotiation, review
 from api.test_disbursement import ACCOUNT, REQUEST, START, TO, kept, last_refusal
 from api.test_documents import BAD
 from placet.catalogue.cooperative.disbursement_model import COUNCIL_MEMBERS
@@ -121,6 +121,38 @@ async def test_a_proposal_brings_several_files_along(office: Office) -> None:
     (entry,) = (await office.get("prue", f"/api/v1/cases/{opened.json()['id']}/documents"))["items"]
     assert (entry["name"], {file["hash"] for file in entry["files"]}) == ("attachments", set(named))
     assert len(entry["files"]) == 2
+
+
+async def test_whoever_writes_a_hash_into_a_case_cannot_read_what_has_it(office: Office) -> None:
+    await office.hire("prue", "proposer@deals", "member@deals")
+    await office.hire("vera", "voter@deals")
+    secret = await office.start(scope="labs")
+    await office.draft(secret, HASH, b"%PDF")
+    # Bill's invoice is of his own case, and the note has only been sent.
+    await office.hire("bill", "member@deals")
+    note = ("Note.txt", b"Not for everybody.", "text/plain")
+    await stage(office, "bill", BILL, note)
+    assert (await pay(office, "bill", invoice=BILL_HASH)).status_code == 201
+    for hash in (HASH, BILL_HASH, content_hash(note[1])):
+        asked = {**PROPOSAL, "title": hash, "description": hash}
+        proposal = await office.call("prue", "POST", PROPOSE, {"scope": "deals", "request": asked})
+        order = await office.call(
+            "prue", "POST", "/api/v1/workflows/order/cases", {"scope": "deals", "request": {"name": hash, "amount": 1}}
+        )
+        assert (proposal.status_code, order.status_code) == (201, 201), proposal.text
+        ids = [answer.json()["id"] for answer in (proposal, order)]
+        task = await office.ask(ids[1], review(shows={"name": hash}))
+        assert (await office.answer("ben", task, "refuse", comment=hash)).status_code == 200
+        await office.ask(ids[1], review("again", shows={"said": hash}))
+        said = await office.call("prue", "POST", f"/api/v1/cases/{ids[1]}/comments", {"text": hash})
+        assert said.status_code == 201, said.text
+        for case_id in ids:
+            for who in ("prue", "root"):
+                got = await office.call(who, "GET", f"/api/v1/cases/{case_id}/documents/{hash}")
+                assert got.status_code == 404, (who, case_id)
+        link = office.link(await office.ask(ids[1], negotiation(shows={"name": hash})))
+        assert (await office.http.get(f"{link}/documents/{hash}")).status_code == 404
+        assert "Download the document" not in (await office.http.get(link)).text
 
 
 async def test_the_same_file_again_waits_once_under_its_newest_name_and_from_then_on(office: Office) -> None:

@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 from api.office import HASH, Office, review
+from placet.connectors.blobs.stored import StoredBlobs
+from placet.connectors.extraction.port import DocumentRef, ExtractedText
 from placet.domain.course import Closing, Report
 from placet.domain.step import Step, StepState
 from placet.store import course, journal
 from placet.store import tables as t
+from placet.store.engine import Tx
 
 
 async def test_a_started_case_has_an_address_and_a_frozen_policy(office: Office) -> None:
@@ -172,23 +175,33 @@ async def test_a_case_past_its_point_of_no_return_cannot_be_cancelled(office: Of
     assert (refused.status_code, refused.json()["code"]) == (409, "point-of-no-return")
 
 
-async def test_documents_come_only_through_a_case_that_speaks_of_them(office: Office) -> None:
+async def test_documents_come_only_through_the_case_that_made_them(office: Office) -> None:
     content = b"<script>alert(1)</script>"
-    row = {"hash": HASH, "media_type": "text/html", "size": len(content), "content": content}
-    await office.store.write(lambda tx: tx.conn.execute(t.document.insert().values(**row, created_at=tx.now)))
-    with_step, without = await office.start(), await office.start()
-    step = Step(case_id=with_step, name="draft")
-
-    def draft(tx: object) -> None:
-        journal.plan(tx, step, {})
-        journal.finish(tx, step, StepState.DONE, {"sheets": [{"hash": HASH}]})
-
-    await office.store.write(draft)
-    answer = await office.call("rita", "GET", f"/api/v1/cases/{with_step}/documents/{HASH}")
+    its_own, another = await office.start(), await office.start()
+    await office.draft(its_own, HASH, content, "text/html")
+    answer = await office.call("rita", "GET", f"/api/v1/cases/{its_own}/documents/{HASH}")
     assert (answer.status_code, answer.content) == (200, content)
     assert answer.headers["Content-Disposition"].startswith("attachment;")
     assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert (await office.call("rita", "GET", f"/api/v1/cases/{without}/documents/{HASH}")).status_code == 404
-    shown = await office.get("rita", f"/api/v1/cases/{with_step}")
-    assert [(step["name"], step["state"], step["attempts"]) for step in shown["steps"]] == [("draft", "done", 1)]
+    assert (await office.call("rita", "GET", f"/api/v1/cases/{another}/documents/{HASH}")).status_code == 404
+    shown = await office.get("rita", f"/api/v1/cases/{its_own}")
+    assert [(step["state"], step["attempts"]) for step in shown["steps"]] == [("done", 1)]
+
+
+async def test_the_text_that_a_step_took_from_a_document_is_one_of_the_case(office: Office) -> None:
+    case_id = await office.start()
+    blobs = StoredBlobs(office.store)
+    text = await blobs.put(b"A deed.", "text/plain")
+    given = await blobs.put(b"%PDF", "application/pdf")
+    step = Step(case_id=case_id, name="extraction.text")
+    found = ExtractedText(document=DocumentRef(hash=given, media_type="text/plain"), text=text)
+
+    def read(tx: Tx) -> None:
+        journal.plan(tx, step, {})
+        journal.finish(tx, step, StepState.DONE, found.model_dump(mode="json"))
+
+    await office.store.write(read)
+    assert (await office.call("rita", "GET", f"/api/v1/cases/{case_id}/documents/{text}")).content == b"A deed."
+    # The document itself is one only if it was given to the case.
+    assert (await office.call("rita", "GET", f"/api/v1/cases/{case_id}/documents/{given}")).status_code == 404

@@ -184,18 +184,19 @@ async def test_the_page_lets_nothing_in_and_nothing_out(office: Office) -> None:
 
 
 async def test_the_page_hands_out_the_documents_it_shows_and_no_others(office: Office) -> None:
-    def keep(tx: object, content_hash: str) -> None:
-        row = {"hash": content_hash, "media_type": "application/pdf", "size": 4, "content": b"%PDF"}
-        tx.conn.execute(t.document.insert().values(**row, created_at=tx.now))
-
-    other = "c" * 64
-    await office.store.write(lambda tx: (keep(tx, HASH), keep(tx, other)))
-    link = await asked(office, shows={"sheet": {"hash": HASH}, "none": "d" * 64})
+    other, elsewhere = "c" * 64, "e" * 64
+    case_id = await office.start()
+    await office.draft(case_id)
+    await office.draft(await office.start(), other)
+    await office.draft(await office.start(), elsewhere)
+    shows = {"sheet": {"hash": HASH}, "none": "d" * 64, "note": elsewhere}
+    link = office.link(await office.ask(case_id, negotiation(shows=shows)))
     page = await office.http.get(link)
     assert page.text.count("Download the document") == 1
     shown = await office.http.get(f"{link}/documents/{HASH}")
     assert (shown.content, shown.headers["Content-Disposition"]) == (b"%PDF", f'attachment; filename="{HASH[:16]}.pdf"')
-    assert (await office.http.get(f"{link}/documents/{other}")).status_code == 404
+    for not_its_own in (other, elsewhere):
+        assert (await office.http.get(f"{link}/documents/{not_its_own}")).status_code == 404
     assert (await office.http.get(f"{link[:-3]}/documents/{HASH}")).status_code == 404
 
 

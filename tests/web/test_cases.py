@@ -6,7 +6,6 @@ import pytest
 
 from api import chamber
 from api.office import HASH, Office, review
-from placet.store import tables as t
 from web.desk import desk
 
 
@@ -82,10 +81,9 @@ async def test_related_cases_lead_to_each_other_for_those_who_see_both(office: O
 
 
 async def test_documents_of_a_case_are_handed_out_as_files(office: Office) -> None:
-    row = {"hash": HASH, "media_type": "text/html", "size": 8, "content": b"<script>"}
-    await office.store.write(lambda tx: tx.conn.execute(t.document.insert().values(**row, created_at=tx.now)))
-    task = await office.task(review(shows={"sheet": HASH}))
-    case = task.partition(".")[0]
+    case = await office.start()
+    await office.draft(case, HASH, b"<script>", "text/html")
+    task = await office.ask(case, review(shows={"sheet": HASH}))
     ben = await desk(office, "ben")
     assert f"/cases/{case}/documents/{HASH}" in (await ben.get(f"/tasks/{task}")).text
     answer = await ben.get(f"/cases/{case}/documents/{HASH}")

@@ -132,7 +132,7 @@ async def test_the_form_takes_files_and_the_case_has_them(office: Office, rita: 
     assert await given(office) == {("terms", BILL_HASH), *(("annexes", hash) for hash in annexes)}
     shown = (await rita.get(done[0].headers["Location"])).text
     assert BILL[0] in shown and f"/documents/{BILL_HASH}/preview" in shown
-    assert "A document that the case made or shows" not in shown
+    assert "A document that the case made" not in shown
 
 
 async def test_a_file_stays_while_another_field_is_wrong(office: Office, rita: Desk) -> None:

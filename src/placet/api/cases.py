@@ -56,7 +56,7 @@ async def list_events(
 
 @router.get("/{case_id}/documents/{content_hash}", response_class=Response)
 async def show_document(control: Doors, caller: Caller, case_id: str, content_hash: str) -> Response:
-    """A document that was given to the case, or that a task of it shows or a step of it made."""
+    """A document that was given to the case, or that a step of it made."""
     document = await control.documents.get(caller, case_id, content_hash)
     return Response(document.content, media_type=document.media_type, headers=document.headers)
 

@@ -1,8 +1,8 @@
-"""Documents: those a case shows, and those people give; shown only through a case or a task that speaks of them."""
+"""Documents: those a case makes, and those people give; shown only through the case or a task of the case they are of."""
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NoReturn, Protocol
@@ -101,10 +101,11 @@ class Documents:
         self._readers = ThreadPoolExecutor(AT_ONCE, "placet-documents")
 
     async def get(self, person: Person, case_id: str, content_hash: str) -> Document:
-        """A document that was given to the case, or that a task of it shows or a step of it made."""
+        """A document that was given to the case, or that a step of it made."""
 
         def look(tx: Tx) -> bool:
-            return reading.seen_case(tx, person, case_id) is not None and _of_case(tx, case_id, content_hash)
+            seen = reading.seen_case(tx, person, case_id) is not None
+            return seen and content_hash in documents.recorded(tx, case_id)
 
         if not await self._door.read(look):
             raise not_found()
@@ -138,14 +139,14 @@ class Documents:
         return Document(content_hash, given.media_type, content, given.filename)
 
     async def mentioned(self, person: Person, case_id: str, value: Any) -> frozenset[str]:
-        """The documents that a value of this case speaks of, by their hashes."""
+        """The documents of this case that a value in it speaks of, by their hashes."""
         hashes = set(mentioned(value))
         if not hashes:
             return frozenset()
 
         def look(tx: Tx) -> frozenset[str]:
             seen = reading.seen_case(tx, person, case_id) is not None
-            return frozenset(known(tx, case_id, hashes)) if seen else frozenset()
+            return documents.recorded(tx, case_id) & hashes if seen else frozenset()
 
         return await self._door.read(look)
 
@@ -293,13 +294,6 @@ def load(tx: Tx, content_hash: str) -> Document | None:
     return Document(hash=content_hash, media_type=row.media_type, content=bytes(row.content)) if row else None
 
 
-def known(tx: Tx, case_id: str, hashes: Iterable[str]) -> set[str]:
-    """Those of the hashes under which a document is stored, or was given to the case."""
-    d, c, wanted = t.document.c, t.case_document.c, sorted(hashes)
-    given = sa.select(c.hash).where(c.case_id == case_id, c.hash.in_(wanted))
-    return set(tx.conn.execute(sa.select(d.hash).where(d.hash.in_(wanted)).union(given)).scalars())
-
-
 def mentioned(value: Any) -> Iterator[str]:
     """Every hash in a JSON value."""
     if isinstance(value, str):
@@ -311,14 +305,3 @@ def mentioned(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from mentioned(inner)
-
-
-def _of_case(tx: Tx, case_id: str, content_hash: str) -> bool:
-    c = t.case_document.c
-    if tx.conn.execute(sa.select(c.id).where(c.case_id == case_id, c.hash == content_hash).limit(1)).first():
-        return True
-    for column in (t.decision.c.subject, t.step.c.result):
-        values = tx.conn.execute(sa.select(column).where(column.table.c.case_id == case_id)).scalars()
-        if any(content_hash in mentioned(value) for value in values):
-            return True
-    return False

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from placet.control.documents import Document, Documents, Sending, known, mentioned
+from placet.control.documents import Document, Documents, Sending, mentioned
 from placet.control.door import Done, Door
 from placet.control.errors import Problem, found
 from placet.control.tasks import GivenAnswer, Tasks
@@ -46,14 +46,14 @@ class Links:
         task = await self._tasks.get(person, task_id)
         shown = set(mentioned(task.subject))
 
-        def look(tx: Tx) -> tuple[set[str], tuple[Entry, ...]]:
-            kept = known(tx, task.case_id, shown) if shown else set()
+        def look(tx: Tx) -> tuple[frozenset[str], tuple[Entry, ...]]:
+            kept = case_documents.recorded(tx, task.case_id) & shown if shown else frozenset()
             names = {request.name for request in _rules(tx, task_id).documents}
             entries = case_documents.entries(tx, task.case_id) if names else ()
             return kept, tuple(entry for entry in entries if entry.name in names)
 
         kept, requested = await self._door.read(look)
-        return Invitation(person=person, task=task, documents=frozenset(kept), requested=requested)
+        return Invitation(person=person, task=task, documents=kept, requested=requested)
 
     async def answer(self, token: str, given: GivenAnswer) -> Done:
         person, task_id = await self._read(token)
@@ -65,12 +65,12 @@ class Links:
         return await self._tasks.signal_token(person, task_id)
 
     async def document(self, token: str, content_hash: str) -> Document:
-        """A document that the task shows."""
+        """A document of the case that the task shows."""
         person, task_id = await self._read(token)
         task = await self._tasks.get(person, task_id)
         if content_hash not in mentioned(task.subject):
             return found(None)
-        if content_hash not in await self._door.read(lambda tx: known(tx, task.case_id, (content_hash,))):
+        if content_hash not in await self._door.read(lambda tx: case_documents.recorded(tx, task.case_id)):
             return found(None)
         return await self._documents.content(task.case_id, content_hash)
 

@@ -23,6 +23,8 @@ from placet.store.tasks import LockedTask, open_tasks
 MOST_FILES = 50
 MOST_BYTES = 250_000_000
 ATTEMPT = "document.receive"
+READING = "extraction.text"
+"""The step whose result names the text that it took from a document."""
 
 
 class Stored(Durable):
@@ -85,6 +87,20 @@ def entries(tx: Tx, case_id: str) -> tuple[Entry, ...]:
             rounds[rules.round] = rules.documents
     state = tx.conn.execute(sa.select(t.case.c.state).where(t.case.c.id == case_id)).scalar_one()
     return dossier(rounds, collecting.received(tx, case_id), accepted=state == CaseState.COMPLETED)
+
+
+def recorded(tx: Tx, case_id: str) -> frozenset[str]:
+    """The hashes of the documents of this case: those that were given to it, and those that its own steps made.
+
+    A hash that stands elsewhere in the case, such as in a title, may have been written by anybody, and gives nothing.
+    """
+    c, s, sheet = t.case_document.c, t.step.c, t.term_sheet.c
+    given = sa.select(c.hash).where(c.case_id == case_id)
+    key = s.case_id + "/" + s.name + "/" + sa.cast(s.ordinal, sa.Text)
+    drafted = sa.select(sheet.hash).join(t.step, sheet.key == key).where(s.case_id == case_id)
+    read = sa.select(s.result).where(s.case_id == case_id, s.name == READING)
+    texts = (result.get("text") for result in tx.conn.execute(read).scalars() if result)
+    return frozenset(tx.conn.execute(given.union(drafted)).scalars()) | frozenset(filter(None, texts))
 
 
 def _admitted(case: LockedCase, person: Person, names: tuple[str, ...], round: int | None) -> int | Refusal:
