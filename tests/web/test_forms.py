@@ -4,7 +4,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from placet.domain.forms import Fault
 from placet.web import forms, words
@@ -157,9 +157,19 @@ def test_a_list_comes_with_what_it_holds_unless_somebody_says_otherwise() -> Non
     assert (data, faults) == ({"papers": papers}, [])
 
 
+def test_a_list_whose_rows_were_all_cleared_is_empty_and_not_what_it_came_with() -> None:
+    wanted = forms.fields(Request.model_json_schema())
+    cleared = {name: "" if name.endswith("name") else text for name, text in untouched(wanted).items()}
+    data, faults = forms.read(forms.tidied(cleared, wanted), wanted)
+    assert (data, faults) == ({"papers": []}, [])
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        Request.model_validate(data)
+
+
 def test_a_row_with_nothing_but_its_ticked_box_is_no_entry() -> None:
     wanted = forms.fields(Request.model_json_schema())
-    assert forms.read({"others.0.name": " ", "others.0.needed": "true"}, wanted)[0] == {}
+    blank = {"others.0.name": " ", "others.0.needed": "true"}
+    assert "others" not in forms.read(blank, wanted)[0]
     assert "others.0.needed" not in forms.tidied({"others.0.name": "", "others.0.needed": "true"}, wanted)
 
 

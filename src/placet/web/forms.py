@@ -270,13 +270,16 @@ def _read_variant(one: Field, name: str, pointer: str, sent: Mapping[str, str], 
 def _read_rows(
     one: Field, item: Field, name: str, pointer: str, sent: Mapping[str, str], faults: list[Fault]
 ) -> list[Any] | None:
-    """The rows in which something was written; the places of faults are those of the rows that are kept."""
+    """The rows in which something was written; the places of faults are those of the rows that are kept.
+
+    Of a list that comes with rows, none is what somebody has cleared: what it came with must not come back.
+    """
     found: list[Any] = []
     for row in range(min(_rows(name, sent), MOST_ROWS)):
         if not _blank(item, f"{name}.{row}", sent):
             value = _read(item, f"{name}.{row}", f"{pointer}/{len(found)}", sent, faults)
             found.append({} if value is None else value)
-    return found or ([] if one.required else None)
+    return found if found or one.required or one.rows else None
 
 
 def _value(one: Field, text: str) -> Any:
