@@ -165,3 +165,22 @@ async def test_a_form_that_came_back_with_a_file_has_no_flaw(browsing: Browsing)
         await pay(page, to="nobody", amount="0")
         await expect(page.get_by_label("Keep a.txt")).to_be_checked()
         assert await flaws(page) == []
+
+
+async def test_a_file_that_is_too_large_is_told_at_its_field_and_not_sent(browsing: Browsing) -> None:
+    for name in ("kaia", "koji"):
+        await browsing.office.hire(name, "council")
+    large = {"name": "a.txt", "mimeType": "text/plain", "buffer": b"x" * 25_000_001}
+    async with browsing.page("rita", "/catalogue/treasury-disbursement/start") as page:
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.method))
+        await page.get_by_label("Invoice").set_input_files(large)
+        told = "field => field.validationMessage"
+        assert "each may have at most 25 MB" in await page.get_by_label("Invoice").evaluate(told)
+        await pay(page, to=TO, amount="1000")
+        await expect(page.get_by_label("Amount (smallest unit)")).to_have_value("1000")
+        await page.get_by_label("Invoice").set_input_files({**large, "buffer": b"For the roof."})
+        assert await page.get_by_label("Invoice").evaluate(told) == ""
+        assert "POST" not in sent
+        await page.get_by_role("button", name="Start", exact=True).click()
+        await expect(page.locator("#documents")).to_contain_text("a.txt")

@@ -114,9 +114,9 @@ def kept(page: Any) -> dict[str, list[str]]:
 async def test_the_form_takes_files_and_the_case_has_them(office: Office, rita: Desk) -> None:
     page = await rita.get(START)
     assert f'action="{START}" enctype="multipart/form-data"' in page.text
-    assert '<input type="file" id="terms" name="terms" required>' in page.text
-    assert '<input type="file" id="annexes" name="annexes" multiple>' in page.text
-    assert '<input type="file" id="bids-0-offer" name="bids.0.offer">' in page.text
+    assert '<input type="file" id="terms" name="terms" required aria-describedby="terms-hint">' in page.text
+    assert '<input type="file" id="annexes" name="annexes" multiple aria-describedby="annexes-hint">' in page.text
+    assert '<input type="file" id="bids-0-offer" name="bids.0.offer" aria-describedby="bids-0-offer-hint">' in page.text
     sent = form(key_in(page), **{"bids.0.name": "Acme", "bids.1.name": ""})
     parts = chosen(terms=BILL, annexes=[NOTE, LISTING], bids__0__offer=EMPTY, bids__1__offer=EMPTY)
     done = [await send(rita, sent, parts) for _ in range(2)]
@@ -143,7 +143,7 @@ async def test_a_file_stays_while_another_field_is_wrong(office: Office, rita: D
     # The empty row is gone, and the other has its number.
     listing = content_hash(LISTING[1])
     assert kept(wrong) == {"terms": [BILL_HASH], "annexes": [NOTE_HASH], "bids.0.offer": [listing]}
-    assert '<input type="file" id="terms" name="terms">' in wrong.text
+    assert '<input type="file" id="terms" name="terms" aria-describedby="terms-hint">' in wrong.text
     assert (await opened(office), await given(office)) == (None, set())
     again = form(inputs(wrong)["key"], terms=BILL_HASH, annexes=NOTE_HASH)
     again |= {"bids.0.name": "Acme", "bids.0.offer": listing}
@@ -230,3 +230,28 @@ async def test_more_files_than_may_wait_are_told_at_the_field_and_not_stored(off
     assert (answer.status_code, "Of one person at most 250 MB wait for a case" in answer.text) == (409, True)
     assert 'id="terms-wrong"' in answer.text and len(await waiting(office)) == 1
     assert await office.store.read(lambda tx: tx.conn.execute(sa.select(t.document.c.hash)).all()) == []
+
+
+async def test_a_form_takes_several_large_files_and_says_how_much_in_all(office: Office, rita: Desk) -> None:
+    page = await rita.get(START)
+    assert "Each file at most 25 MB, all of this form 100 MB." in page.text
+    assert 'data-most="25000000"' in page.text and 'data-together="100000000"' in page.text
+    large = [(f"{number}.txt", b"word " * 4_900_000 + str(number).encode(), "text/plain") for number in range(2)]
+    done = await send(rita, form(key_in(page)), chosen(terms=BILL, annexes=large))
+    assert done.status_code == 303, done.text
+    assert len(await given(office)) == 3
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_too_much_in_all_is_told_as_that_with_a_way_back(
+    office: Office, rita: Desk, monkeypatch: pytest.MonkeyPatch, announced: bool
+) -> None:
+    monkeypatch.setattr(office.control.documents, "most_together", 3_000_000)
+    many = [(f"{number}.txt", b"x" * 1_500_000, "text/plain") for number in range(3)]
+    headers = {"Accept": "text/html"} | ({} if announced else {"Content-Length": "10"})
+    answer = await send(rita, form(), chosen(annexes=many), **headers)
+    text = html.unescape(answer.text)
+    assert answer.status_code == 413
+    assert "those of one form may have at most 3 MB in all, each at most 25 MB. Nothing was kept." in text
+    assert f'<a class="button" href="{START}">Go back</a>' in answer.text
+    assert (await waiting(office), await opened(office)) == ([], None)

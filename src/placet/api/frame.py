@@ -11,14 +11,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.api.errors import OF_HTTP, problem_json
+from placet.control.documents import Documents
 from placet.web.pages import lost
+from placet.web.uploads import START
 
 MAX_BODY_BYTES = 1_000_000
 # A client that is still sending would miss an early answer, so a body somewhat too large is read to its end.
 DRAINED_BYTES = 16 * MAX_BODY_BYTES
-# Beside one file of the largest size, a form has names and headers.
+# Beside its files, a form has names, texts and headers.
 FORM_BYTES = MAX_BODY_BYTES
-UPLOADS = re.compile(r"/(?:(?:api/v1/cases|l|tasks|cases)/[^/]+/documents|api/v1/documents|catalogue/[^/]+/start)/?")
+UPLOADS = re.compile(r"/(?:(?:api/v1/cases|l|tasks|cases)/[^/]+/documents|api/v1/documents)/?")
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -89,10 +91,12 @@ class BodyLimit:
 
     def _limit_of(self, scope: Scope) -> int:
         form = Headers(scope=scope).get("content-type", "").lower().startswith("multipart/form-data")
-        if scope["method"] != "POST" or not form or not UPLOADS.fullmatch(scope["path"]):
+        if scope["method"] != "POST" or not form:
             return self._limit
-        most: int = scope["app"].state.control.documents.most_bytes
-        return max(self._limit, most + FORM_BYTES)
+        documents: Documents = scope["app"].state.control.documents
+        if START.fullmatch(scope["path"]):
+            return documents.most_together + FORM_BYTES
+        return documents.most_bytes + FORM_BYTES if UPLOADS.fullmatch(scope["path"]) else self._limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -1,4 +1,4 @@
-"""Documents: those a case makes, and those people give; shown only through the case or a task of the case they are of."""
+"""Documents that a case made or was given, shown only through that case or a task of it; and giving them."""
 
 import asyncio
 import re
@@ -32,6 +32,8 @@ ENDINGS = {"application/pdf": "pdf", "text/plain": "txt", "text/csv": "csv"}
 STAGING = "document.stage"
 NOT_OURS = Said("Only people of the organisation start cases.")
 HASH = re.compile(r"[0-9a-f]{64}")
+MOST_TOGETHER = 100_000_000
+"""Bytes of the files that one form may bring when it starts a case."""
 AT_ONCE = 2
 """So many requests at a time may have their files in memory; the others wait, with theirs on the disk."""
 
@@ -93,6 +95,7 @@ class Documents:
         self, door: Door, blobs: BlobStore, most_bytes: int = MOST_BYTES, scanner: Scanner | None = None
     ) -> None:
         self.most_bytes = most_bytes
+        self.most_together = max(MOST_TOGETHER, most_bytes)
         self._door = door
         self._blobs = blobs
         self._scanner = scanner

@@ -118,7 +118,7 @@ async def _form(
     workflow = await workflow_of(request, kind)
     errors = errors_of(problem)
     wanted = forms.fields(workflow.request_schema)
-    uploads = forms.takes_files(wanted)
+    uploads, documents = forms.takes_files(wanted), control_of(request).documents
     return page(
         request,
         "catalogue/start.html",
@@ -127,7 +127,8 @@ async def _form(
         inputs=forms.inputs(wanted, sent, errors, "request"),
         places=await places_of(request, person, kind),
         uploads=uploads,
-        staged=await control_of(request).documents.staged(person) if uploads else {},
+        staged=await documents.staged(person) if uploads else {},
+        most=documents,
         sent=sent or {},
         problem=problem,
         errors=errors,

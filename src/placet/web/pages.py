@@ -163,11 +163,11 @@ def to_sign_in(request: Request) -> Response:
     return RedirectResponse(f"{SIGN_IN}?next={quote(back, safe='/')}" if back != "/" else SIGN_IN, 303)
 
 
-def sorry(request: Request, error: Exception) -> Response:
-    """A refusal as a page."""
+def sorry(request: Request, error: Exception, back: str = "") -> Response:
+    """A refusal as a page; `back` is the address of the page that one comes from."""
     detail = _("The database cannot take this now; nothing was changed. Try again in a moment.")
     told = error if isinstance(error, Problem) else Problem("unavailable", detail)
-    answer = page(request, "sorry.html", STATUS[told.kind], problem=told)
+    answer = page(request, "sorry.html", STATUS[told.kind], problem=told, back=back)
     if told.kind is Kind.UNAVAILABLE:
         answer.headers["Retry-After"] = "1"
     return answer

@@ -1,13 +1,15 @@
 """Sending documents by a form: from a signed link, or from a page."""
 
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Scope
 
 from placet.control.documents import Sending
@@ -16,6 +18,8 @@ from placet.web.links import HEADERS, asked, from_our_page
 from placet.web.pages import control_of, router, sorry, speak
 from placet.web.words import _, later
 
+START = re.compile(r"/catalogue/[^/]+/start/?")
+"""Where a form starts a case, with several files at once."""
 MOST_PARTS = 20
 MOST_INPUTS = 200
 """A form may have so many inputs for files; browsers send a part for each, also without a file."""
@@ -46,11 +50,19 @@ def too_large(scope: Scope) -> Response | None:
     if not scope["path"].startswith("/l/") and "text/html" not in request.headers.get("accept", ""):
         return None
     speak(request)
-    most = control_of(request).documents.most_bytes // 1_000_000
+    documents, path = control_of(request).documents, scope["path"].rstrip("/")
+    most = documents.most_bytes // 1_000_000
     detail = _(
         "What you sent is too large: a file may have at most %(most)s MB. Go back, and send a smaller one.", most=most
     )
-    answer = sorry(request, Problem("too-large", detail))
+    if START.fullmatch(path):
+        detail = _(
+            "Together, the files are too large: those of one form may have at most %(together)s MB in all, each at "
+            "most %(most)s MB. Nothing was kept. Go back, and leave some out or choose smaller ones.",
+            together=documents.most_together // 1_000_000,
+            most=most,
+        )
+    answer = sorry(request, Problem("too-large", detail), path.removesuffix("/documents"))
     answer.headers.update(HEADERS)
     return answer
 
@@ -107,9 +119,9 @@ async def filled_in(request: Request) -> AsyncIterator[tuple[dict[str, str], dic
     An input for files has all its texts, one on each line; a word that nobody else can know stands there for each file.
     """
     try:
-        form = await request.form(max_files=MOST_INPUTS)
-    except HTTPException as error:
-        raise Problem("invalid-request", f"The form could not be read. {error.detail}") from error
+        form = await _form_of(request)
+    except MultiPartException as error:
+        raise Problem("invalid-request", f"The form could not be read. {error.message}") from error
     try:
         sent: dict[str, str] = {}
         files: dict[str, UploadFile] = {}
@@ -125,3 +137,15 @@ async def filled_in(request: Request) -> AsyncIterator[tuple[dict[str, str], dic
         yield sent, files
     finally:
         await form.close()
+
+
+class _ManyFiles(MultiPartParser):
+    """So many files may come that even a small one waits on the disk."""
+
+    spool_max_size = 64 * 1024
+
+
+async def _form_of(request: Request) -> FormData:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return await request.form()
+    return await _ManyFiles(request.headers, request.stream(), max_files=MOST_INPUTS).parse()

@@ -62,6 +62,18 @@ addEventListener("pageshow", () => {
   for (const button of all("[aria-busy]")) button.removeAttribute("aria-busy");
 });
 
+// Files that would be refused for their size are told where they were chosen, before anything is sent.
+document.addEventListener("change", ({ target }) => {
+  if (target.type !== "file" || !target.form?.dataset.most) return;
+  const { most, each, together, all: sum } = target.form.dataset;
+  const chosen = all("input[type=file]", target.form).map((input) => [input, [...input.files].map((file) => file.size)]);
+  const large = chosen.flatMap(([, sizes]) => sizes).reduce((one, other) => one + other, 0) > Number(together);
+  for (const [input, sizes] of chosen) {
+    input.setCustomValidity(sizes.some((size) => size > Number(most)) ? each : large && sizes.length ? sum : "");
+  }
+  if (target.validity.customError) target.reportValidity();
+});
+
 // On a telephone the navigation is longer than the screen: where one is stands in the middle.
 document.querySelector(".ways [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
