@@ -265,7 +265,7 @@ async def scenario(
         signer = BadgeSigner(store, LocalKey.generated(), folder / "executor")
         used = ports(replace(embedded_ports(store), signer=signer))
         running = worker.build(env.client, store, used, TASK_QUEUE, extra_activities)
-        carried_on = [dispatcher.run(), Sweeper(store, 1.0).run(), *worker.voting_chores(store, 0.2)]
+        carried_on = [dispatcher.run(), Sweeper(store, used.blobs, 1.0).run(), *worker.voting_chores(store, 0.2)]
         chores = [asyncio.create_task(chore) for chore in carried_on]
         try:
             async with running:

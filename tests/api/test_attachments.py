@@ -16,13 +16,17 @@ from api.test_disbursement import ACCOUNT, REQUEST, START, TO, kept, last_refusa
 from api.test_documents import BAD
 from placet.catalogue.cooperative.disbursement_model import COUNCIL_MEMBERS
 from placet.connectors.blobs.port import content_hash
+from placet.connectors.blobs.stored import StoredBlobs
+from placet.connectors.extraction.port import DocumentRef, ExtractedText
 from placet.domain.audit import verify
 from placet.domain.disbursement import Disbursement
 from placet.domain.intent import Intent
 from placet.domain.multisig import MultisigSpec
+from placet.domain.step import Step, StepState
 from placet.runtime.sweeper import Sweeper
-from placet.store import audit, uploads
+from placet.store import audit, journal, uploads
 from placet.store import tables as t
+from placet.store.engine import Tx
 
 STAGE = "/api/v1/documents"
 BILL = ("Rechnung 7.pdf", files.pdf("1000 for the roof."), "application/pdf")
@@ -251,15 +255,87 @@ async def test_too_large_and_too_many_files_are_refused_before_they_are_kept(off
         assert (await stage(office, "rita")).status_code == 201
 
 
-async def test_what_nobody_started_a_case_with_is_forgotten_after_a_day(office: Office) -> None:
-    await stage(office, "rita")
-    office.clock.move(timedelta(hours=23))
+async def contents(office: Office) -> set[str]:
+    """The hashes of the content that is stored."""
+    return await office.store.read(lambda tx: set(tx.conn.execute(sa.select(t.document.c.hash)).scalars()))
+
+
+async def test_what_nobody_started_a_case_with_is_deleted_with_its_content_after_two_days(office: Office) -> None:
+    note = ("Note.txt", b"Why it is worth it.", "text/plain")
+    await stage(office, "rita", BILL, note)
+    office.clock.move(timedelta(hours=47))
     await stage(office, "ben")
-    assert await office.store.write(uploads.sweep) == 0
+    assert await office.store.write(uploads.sweep) == frozenset()
     office.clock.move(timedelta(hours=1))
-    sweeping = asyncio.create_task(Sweeper(office.store, 0.01).run())
+    sweeping = asyncio.create_task(Sweeper(office.store, StoredBlobs(office.store), 0.01).run())
     async with asyncio.timeout(20):
         while len(await waiting(office)) > 1:
             await asyncio.sleep(0)
     sweeping.cancel()
-    assert await waiting(office) == [("ben", BILL[0])]
+    assert (await waiting(office), await contents(office)) == ([("ben", BILL[0])], {BILL_HASH})
+    assert (await stage(office, "rita", note)).status_code == 201
+    assert await contents(office) == {BILL_HASH, content_hash(note[1])}
+
+
+async def test_content_that_a_case_has_stays_whoever_else_has_sent_it(office: Office) -> None:
+    sent = [(f"{name}.txt", f"A {name}.".encode(), "text/plain") for name in ("bill", "text", "sheet", "stray")]
+    hashes = [content_hash(content) for _, content, _ in sent]
+    await stage(office, "rita", *sent)
+    await stage(office, "ben", *sent)
+    assert (await pay(office, invoice=hashes[0])).status_code == 201
+    case_id = await office.start()
+    step = Step(case_id=case_id, name="extraction.text")
+    found = ExtractedText(document=DocumentRef(hash=BILL_HASH, media_type="text/plain"), text=hashes[1])
+
+    def read(tx: Tx) -> None:
+        journal.plan(tx, step, {})
+        journal.finish(tx, step, StepState.DONE, found.model_dump(mode="json"))
+
+    await office.store.write(read)
+    await office.draft(case_id, hashes[2], sent[2][1])
+    office.clock.move(timedelta(days=2))
+    assert await office.store.write(uploads.sweep) == {hashes[3]}
+    # Even if it were chosen: what a draft has is not deleted.
+    await StoredBlobs(office.store).delete(hashes[2])
+    assert await contents(office) == set(hashes)
+
+
+async def test_the_same_content_waits_while_it_is_being_deleted(office: Office) -> None:
+    await stage(office, "rita")
+    office.clock.move(timedelta(days=2))
+    assert await office.store.write(uploads.sweep) == {BILL_HASH}
+    for who in ("rita", "ben"):
+        answer = await stage(office, who)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    # Another sweep does not meddle; whoever was cut short begins again.
+    assert await office.store.write(uploads.sweep) == frozenset()
+    office.clock.move(timedelta(hours=2))
+    assert await office.store.write(uploads.sweep) == {BILL_HASH}
+    await StoredBlobs(office.store).delete(BILL_HASH)
+    await office.store.write(lambda tx: uploads.gone(tx, {BILL_HASH}))
+    assert (await stage(office, "ben")).status_code == 201
+    assert await contents(office) == {BILL_HASH}
+
+
+async def test_content_that_is_about_to_be_stored_is_not_chosen(office: Office) -> None:
+    await stage(office, "rita")
+    office.clock.move(timedelta(days=2))
+    assert await office.store.write(lambda tx: uploads.announce(tx, "ben", {BILL_HASH}))
+    assert await office.store.write(uploads.sweep) == frozenset()
+    # If it never came to that, it is found later.
+    office.clock.move(timedelta(days=1))
+    assert await office.store.write(uploads.sweep) == {BILL_HASH}
+
+
+async def test_what_is_refused_in_the_end_is_not_stored(office: Office) -> None:
+    rows = [
+        {"person_id": "rita", "hash": f"{n:064x}", "filename": "a.txt", "media_type": "text/plain", "size": 10}
+        for n in range(50)
+    ]
+    await office.store.write(lambda tx: tx.conn.execute(t.upload.insert(), [{**row, "at": tx.now} for row in rows]))
+    assert (await stage(office, "rita")).json()["code"] == "too-many-documents"
+    case_id = await office.start()
+    given = {"data": {"name": "A Bad Name"}, "files": [("file", BILL)]}
+    answer = await office.call("cora", "POST", f"/api/v1/cases/{case_id}/documents", **given)
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown-document")
+    assert await contents(office) == set()

@@ -69,6 +69,17 @@ async def test_what_nobody_stored_is_missing(blobs: BlobStore) -> None:
             await blobs.get(unknown)
 
 
+async def test_deleted_content_is_missing_until_it_is_stored_again(blobs: BlobStore) -> None:
+    key, other = await blobs.put(b"A deed.", "text/plain"), await blobs.put(b"Another deed.", "text/plain")
+    for gone in (key, key, "0" * 64, "", "../../etc/passwd"):
+        await blobs.delete(gone)
+    with pytest.raises(BlobMissing):
+        await blobs.get(key)
+    assert await blobs.get(other) == b"Another deed."
+    assert await blobs.put(b"A deed.", "text/plain") == key
+    assert await blobs.get(key) == b"A deed."
+
+
 async def test_content_that_was_changed_in_the_storage_is_never_handed_out(
     request: pytest.FixtureRequest, store: Store, tmp_path: Path
 ) -> None:
@@ -102,6 +113,9 @@ async def test_a_storage_that_refuses_or_is_not_there_is_unavailable(s3: S3Serve
     for blobs in (wrong, nobody, in_file):
         with pytest.raises(BlobsUnavailable, match="does not answer as it should"):
             await blobs.put(b"A deed.", "text/plain")
+    for blobs in (wrong, nobody):
+        with pytest.raises(BlobsUnavailable, match="does not answer as it should"):
+            await blobs.delete("0" * 64)
 
 
 async def test_without_a_folder_nothing_is_forced_to_a_disk() -> None:

@@ -12,6 +12,7 @@ from tests.samples import files
 from api.office import Office, review
 from api.test_disbursement import TO
 from control.test_lists_at_scale import SUBQUERY, plans
+from placet.connectors.blobs.stored import StoredBlobs
 from placet.control.csv_export import CaseExport
 from placet.control.documents import Sending
 from placet.control.door import Once
@@ -274,4 +275,36 @@ async def test_of_files_sent_at_once_no_more_wait_than_may(office: Office) -> No
     assert len(await office.control.documents.staged(rita)) == 50
     office.clock.move(timedelta(hours=24))
     assert await office.control.documents.staged(rita) == {}
-    assert await office.store.write(uploads.sweep) == 50
+    # Those that were refused last had their content stored already; it goes as well.
+    office.clock.move(timedelta(hours=24))
+    assert 50 <= len(await office.store.write(uploads.sweep)) <= 54
+
+
+async def test_content_is_deleted_only_while_nobody_stores_it_again(office: Office) -> None:
+    """Many send the same file while it is swept: whoever was told that it is here has it."""
+    blobs = StoredBlobs(office.store)
+    someone = await person(office, "rita")
+    for turn in range(6):
+        bill = UploadFile(io.BytesIO(f"Bill {turn}".encode()), size=6, filename="bill.txt")
+        (sent,) = (await office.control.documents.stage(someone, [Sending("", bill)])).value["items"]
+        office.clock.move(timedelta(days=2))
+
+        async def sweep() -> None:
+            for hash in await office.store.write(uploads.sweep):
+                await blobs.delete(hash)
+                await office.store.write(lambda tx, hash=hash: uploads.gone(tx, {hash}))
+
+        async def send(who: str, turn: int = turn) -> bool:
+            again = UploadFile(io.BytesIO(f"Bill {turn}".encode()), size=6, filename="bill.txt")
+            try:
+                await office.control.documents.stage(await person(office, who), [Sending("", again)])
+            except Problem as problem:
+                assert problem.code == "unavailable"
+                return False
+            return True
+
+        _, *came = await asyncio.gather(sweep(), *(send(f"b{number}") for number in range(4)))
+        if any(came):
+            assert await blobs.get(sent["hash"]) == f"Bill {turn}".encode()
+        assert await send("cora")
+        assert await blobs.get(sent["hash"]) == f"Bill {turn}".encode()

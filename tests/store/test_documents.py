@@ -192,5 +192,5 @@ def test_a_case_takes_only_so_many_bytes(collecting_scene: Scene) -> None:
     person, stranger = scene.know("rosa"), scene.know("olga")
     refused = scene.do(lambda tx: documents.would_refuse(tx, person, scene.case, (), 1))
     assert refused is not None and "250 MB" in refused.refusal.detail
-    assert scene.do(lambda tx: documents.would_refuse(tx, person, scene.case, (), 0)) is None
-    assert scene.do(lambda tx: documents.would_refuse(tx, stranger, scene.case, (), 0)) is not None
+    assert scene.do(lambda tx: documents.would_refuse(tx, person, scene.case, ())) is None
+    assert scene.do(lambda tx: documents.would_refuse(tx, stranger, scene.case, ())) is not None

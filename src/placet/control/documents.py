@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NoReturn, Protocol
@@ -80,6 +80,10 @@ class SentFile(Protocol):
 
     @property
     def file(self) -> BinaryIO: ...
+
+
+May = Callable[[Tx, Person, tuple[Stored, ...]], Problem | None]
+"""Why these files may not come, if so."""
 
 
 @dataclass(frozen=True)
@@ -185,8 +189,15 @@ class Documents:
         """Take all files or none; `key` is the caller's for this act."""
         if not sent:
             raise Problem("invalid-request", Said("Choose a file."), field="file")
+
+        def may(tx: Tx, present: Person, given: tuple[Stored, ...]) -> Problem | None:
+            if reading.seen_case(tx, present, case_id) is None:
+                return not_found()
+            why = documents.would_refuse(tx, present, case_id, given, round=round)
+            return uncounted(why) if why else None
+
         async with self._turn:
-            stored = await self._stored(person, ATTEMPT, {"case": case_id}, sent)
+            stored = await self._stored(person, ATTEMPT, {"case": case_id}, sent, may)
         once = Once(key, digest([case_id, [one.model_dump() for one in stored]])) if key else None
 
         def act(tx: Tx, present: Person) -> Done | Problem:
@@ -215,8 +226,15 @@ class Documents:
         """Take all files or none, for a case that this person starts within a day. The same again is the same."""
         if not sent:
             raise Problem("invalid-request", Said("Choose a file."), field="file")
+
+        def may(tx: Tx, present: Person, given: tuple[Stored, ...]) -> Problem | None:
+            if present.external:
+                return forbidden(tx, present, STAGING, NOT_OURS)
+            done = _staged(tx, present, uploads.too_much(tx, present.id, given))
+            return done if isinstance(done, Problem) else None
+
         async with self._turn:
-            stored = await self._stored(person, STAGING, {}, sent)
+            stored = await self._stored(person, STAGING, {}, sent, may)
 
         def act(tx: Tx, present: Person) -> Done | Problem:
             if present.external:
@@ -233,21 +251,31 @@ class Documents:
         return await self._door.read(lambda tx: uploads.waiting(tx, person.id))
 
     async def _stored(
-        self, person: Person, attempt: str, about: dict[str, Any], sent: Sequence[Sending]
+        self, person: Person, attempt: str, about: dict[str, Any], sent: Sequence[Sending], may: May
     ) -> tuple[Stored, ...]:
-        """Look into every file before the first one is stored."""
+        """Look into every file, and ask whether they may come, before the first one is stored."""
         checked: list[tuple[Stored, bytes]] = []
         for sending in sent:
             judged = await asyncio.get_running_loop().run_in_executor(self._readers, self._judged, sending)
             if isinstance(judged, Refusal):
                 await self._refuse(person, attempt, about, judged)
             checked.append(judged)
+        given = tuple(stored for stored, _ in checked)
+
+        def announce(tx: Tx, present: Person) -> Done | Problem:
+            if why := may(tx, present, given):
+                return why
+            if uploads.announce(tx, present.id, {one.hash for one in given}):
+                return Done({})
+            raise Problem("unavailable", Said("The same file is being deleted just now; try again in a moment."))
+
+        await self._door.act(person, "document.offer", announce)
         for stored, content in checked:
             try:
                 await self._blobs.put(content, stored.media_type)
             except BlobsUnavailable as error:
                 raise Problem("unavailable", f"{error} Nothing was kept; try again in a moment.") from error
-        return tuple(stored for stored, _ in checked)
+        return given
 
     def _judged(self, sending: Sending) -> tuple[Stored, bytes] | Refusal:
         """Read and judge one file; what is known to be too large is not read."""

@@ -58,8 +58,10 @@ def backup(datadir: DataDir, target: Path) -> dict[str, Any]:
                 archive.add(scratch / path.name, path.name)
             for path in others:
                 archive.add(path, str(path.relative_to(datadir.path)))
-            if (datadir.path / BLOBS).is_dir():
-                archive.add(datadir.path / BLOBS, BLOBS)
+            for blob in sorted((datadir.path / BLOBS).rglob("*")):
+                # One that nobody needs may be deleted meanwhile.
+                with contextlib.suppress(FileNotFoundError):
+                    archive.add(blob, str(blob.relative_to(datadir.path)), recursive=False)
         partial.chmod(0o600)
         os.replace(partial, target)
     return manifest

@@ -78,7 +78,7 @@ async def serve(
     chores = [
         asyncio.create_task(Dispatcher(store, client, catalogue, task_queue, poll_seconds=1.0).run()),
         asyncio.create_task(Postman(store, transport).run()),
-        asyncio.create_task(Sweeper(store).run()),
+        asyncio.create_task(Sweeper(store, ports.blobs).run()),
         *(asyncio.create_task(chore) for chore in voting_chores(store)),
     ]
     try:

@@ -1,6 +1,7 @@
 """Taking documents into a case: one transaction, under the lock of the case, by somebody who may give them."""
 
 import re
+from collections.abc import Collection
 
 import sqlalchemy as sa
 
@@ -63,12 +64,12 @@ def receive(
 
 
 def would_refuse(
-    tx: Tx, person: Person, case_id: str, names: tuple[str, ...], size: int, round: int | None = None
+    tx: Tx, person: Person, case_id: str, given: tuple[Stored, ...], size: int = 0, round: int | None = None
 ) -> NotCounted | None:
-    """What `receive` would say to files of this size in all, before anybody has read them."""
+    """What `receive` would say to these files, or to some of this size in all before anybody has read them."""
     with locked(tx, case_id) as case:
-        admitted = _admitted(case, person, names, round)
-        why = admitted if isinstance(admitted, Refusal) else _too_much(case, 0, size)
+        admitted = _admitted(case, person, tuple(one.name for one in given), round)
+        why = admitted if isinstance(admitted, Refusal) else _room(case, given, admitted) or _too_much(case, 0, size)
         if why is None:
             return None
         audit_refusal(tx, person.id, ATTEMPT, why.code, {"case": case_id})
@@ -101,6 +102,18 @@ def recorded(tx: Tx, case_id: str) -> frozenset[str]:
     read = sa.select(s.result).where(s.case_id == case_id, s.name == READING)
     texts = (result.get("text") for result in tx.conn.execute(read).scalars() if result)
     return frozenset(tx.conn.execute(given.union(drafted)).scalars()) | frozenset(filter(None, texts))
+
+
+def named(tx: Tx, hashes: Collection[str]) -> frozenset[str]:
+    """Those of the hashes under which any case has a document: given, drafted, or read from another."""
+    c, s, sheet = t.case_document.c, t.step.c, t.term_sheet.c
+    text = s.result["text"].as_string()
+    queries = (
+        sa.select(c.hash).where(c.hash.in_(hashes)),
+        sa.select(sheet.hash).where(sheet.hash.in_(hashes)),
+        sa.select(text).where(s.name == READING, text.in_(hashes)),
+    )
+    return frozenset(tx.conn.execute(sa.union(*queries)).scalars())
 
 
 def _admitted(case: LockedCase, person: Person, names: tuple[str, ...], round: int | None) -> int | Refusal:

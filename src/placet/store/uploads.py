@@ -1,4 +1,7 @@
-"""Files sent before there is a case for them: each waits a day for its sender to start one, then it is forgotten."""
+"""Files sent before there is a case for them: each waits a day for its sender to start one, then it is forgotten.
+
+Its row stays another day, for `sweep`, which then also deletes the content if nobody else needs it.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -7,11 +10,16 @@ import sqlalchemy as sa
 
 from placet.domain.said import Said
 from placet.domain.task import Refusal
+from placet.store import documents
 from placet.store import tables as t
 from placet.store.documents import MOST_BYTES, MOST_FILES, Stored
 from placet.store.engine import Tx
 
 LIFE = timedelta(hours=24)
+GOING = timedelta(days=36500)
+"""So much before the real time stands in a row whose content is being deleted since then."""
+CUT_SHORT = timedelta(hours=1)
+"""Whoever deletes and takes longer has been cut short; no call to a storage waits so long."""
 
 _u = t.upload.c
 _COLUMNS = (_u.hash, _u.filename, _u.media_type, _u.size)
@@ -60,6 +68,45 @@ def forget(tx: Tx, person: str, hashes: Collection[str]) -> None:
     tx.conn.execute(t.upload.delete().where(_u.person_id == person, _u.hash.in_(sorted(hashes))))
 
 
-def sweep(tx: Tx) -> int:
-    """Forget the files that have waited too long; how many there were."""
-    return tx.conn.execute(t.upload.delete().where(_u.at <= tx.now - LIFE)).rowcount
+def announce(tx: Tx, person: str, hashes: Collection[str]) -> bool:
+    """Write down that this content is about to be stored, so that `sweep` finds it if nobody comes to need it.
+
+    False while the same content is being deleted: take the transaction back, and store it in a moment.
+    """
+    for hash in sorted(set(hashes)):
+        row = {"person_id": person, "hash": hash, "filename": "", "media_type": "", "size": 0}
+        tx.insert_ignoring(t.upload, {**row, "at": tx.now - LIFE})
+    mine = (
+        (_u.person_id == person) & _u.hash.in_(sorted(hashes)) & (_u.at < tx.now - LIFE) & (_u.at > tx.now - GOING / 2)
+    )
+    tx.conn.execute(t.upload.update().where(mine).values(at=tx.now - LIFE))
+    going = sa.select(_u.hash).where(_u.hash.in_(sorted(hashes)), _u.at < tx.now - GOING / 2).limit(1)
+    return tx.conn.execute(going).first() is None
+
+
+def sweep(tx: Tx, limit: int = 100) -> frozenset[str]:
+    """The content to delete now: nobody has sent it for two days, and no case has it. Afterwards call `gone`.
+
+    Whoever is about to store the same content has announced it, and then it is not chosen; or announces it after
+    this transaction, and is told to wait until it is gone.
+    """
+    over = _u.at <= tx.now - 2 * LIFE
+    idle = (_u.at > tx.now - GOING / 2) | (_u.at < tx.now - GOING - CUT_SHORT)
+    old = sa.select(_u.hash).where(over, idle).order_by(_u.hash).limit(limit)
+    if tx.conn.execute(old.limit(1)).first() is None:
+        return frozenset()
+    if tx.on_postgres:
+        # What others announce, give to a case or sweep is seen below or comes after; SQLite has one writer at a time.
+        tx.conn.execute(sa.text("LOCK TABLE upload IN SHARE ROW EXCLUSIVE MODE"))
+    hashes = set(tx.conn.execute(old).scalars())
+    fresh = sa.select(_u.hash).where(_u.hash.in_(sorted(hashes)), ~over)
+    needed = documents.named(tx, sorted(hashes)) | set(tx.conn.execute(fresh).scalars())
+    going = hashes - needed
+    tx.conn.execute(t.upload.delete().where(_u.hash.in_(sorted(needed)), over))
+    tx.conn.execute(t.upload.update().where(_u.hash.in_(sorted(going))).values(at=tx.now - GOING))
+    return frozenset(going)
+
+
+def gone(tx: Tx, hashes: Collection[str]) -> None:
+    """This content is deleted; the same can be stored again."""
+    tx.conn.execute(t.upload.delete().where(_u.hash.in_(sorted(hashes)), _u.at < tx.now - GOING / 2))

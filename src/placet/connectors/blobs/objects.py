@@ -45,6 +45,11 @@ class ObjectBlobs:
             raise BlobMissing(f"No document is stored under {hash}.") from error
         return checked(content, hash)
 
+    async def delete(self, hash: str) -> None:
+        if HASH.fullmatch(hash):
+            with suppress(FileNotFoundError, NotFoundError), _told():
+                await obstore.delete_async(self._objects, _key(hash))
+
 
 def folder_blobs(folder: Path) -> ObjectBlobs:
     """Documents as files of a folder, which is made when absent."""

@@ -21,7 +21,7 @@ class BlobsUnavailable(Exception):
 
 
 class BlobStore(Protocol):
-    """Write-once storage. Both calls raise BlobsUnavailable."""
+    """Write-once storage. Every call raises BlobsUnavailable."""
 
     async def put(self, content: bytes, media_type: str) -> str:
         """Store and return the SHA-256 in hex; storing the same content again changes nothing."""
@@ -29,6 +29,10 @@ class BlobStore(Protocol):
 
     async def get(self, hash: str) -> bytes:
         """The content, checked against its hash; raises BlobMissing or BlobDamaged."""
+        ...
+
+    async def delete(self, hash: str) -> None:
+        """Delete the content, if it is there; whoever calls has found that nobody needs it, see `store.uploads`."""
         ...
 
 

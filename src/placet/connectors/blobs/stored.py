@@ -1,10 +1,10 @@
 """The embedded blob store: content lives in the application database."""
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from placet.connectors.blobs.port import BlobMissing, BlobsUnavailable, checked, content_hash
 from placet.store.engine import Store, StoreUnavailable, Tx
-from placet.store.tables import document
+from placet.store.tables import document, term_sheet
 
 
 class StoredBlobs:
@@ -44,3 +44,12 @@ class StoredBlobs:
         if found is None:
             raise BlobMissing(f"No document is stored under {hash}.")
         return checked(bytes(found), hash)
+
+    async def delete(self, hash: str) -> None:
+        # A drafted document may have come to the same content meanwhile: its record needs the row.
+        drafted = exists().where(term_sheet.c.hash == hash)
+        query = document.delete().where(document.c.hash == hash, ~drafted)
+        try:
+            await self._store.write(lambda tx: tx.conn.execute(query))
+        except StoreUnavailable as error:
+            raise BlobsUnavailable(str(error)) from error
