@@ -10,6 +10,7 @@ from api.council import PATH, key_of, sign
 from api.office import TOKEN, Office
 from placet.catalogue.cooperative.disbursement_model import COUNCIL_MEMBERS
 from placet.domain.audit import verify
+from placet.domain.currency import Currencies
 from placet.domain.intent import Intent
 from placet.domain.multisig import MultisigSpec
 from placet.domain.people import Grant
@@ -129,6 +130,21 @@ async def test_a_request_of_the_wrong_shape_is_no_payment(office: Office, change
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request"), answer.text
     assert answer.json()["field"] == f"request.{field}"
     assert await kept(office) == before
+
+
+async def test_a_payment_without_a_memo_is_titled_with_its_sum_and_recipient(office: Office) -> None:
+    await sit(office)
+    office.control.currencies = Currencies(1, (TOKEN,))
+    titles = [
+        (await ask(office, **more)).json()["title"]
+        for more in (
+            {"amount": "1500000000000000000", "memo": " "},
+            {"amount": "1500000", "token": TOKEN.address, "memo": ""},
+            {"memo": "The roof"},
+        )
+    ]
+    sums = [f"Payment of {told} to 0x5aAe…eAed" for told in ("1.5 ETH", "1.5 SMPL")]
+    assert titles == [*sums, "The roof"]
 
 
 async def test_a_threshold_above_the_council_tells_how_many_there_are(office: Office) -> None:

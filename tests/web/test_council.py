@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from api import council
 from api.office import HASH, Office
+from placet.domain.currency import Currencies
 from placet.domain.payment import Token
 from placet.store import documents, people
 from placet.store import tables as t
@@ -70,13 +71,29 @@ async def test_the_invoice_stands_beside_what_would_be_paid(office: Office) -> N
     assert f'href="{address}"' in page.text and f'href="{address}/preview"' in page.text
 
 
+async def test_inbox_and_mail_tell_sum_and_recipient_before_what_the_requester_wrote(office: Office) -> None:
+    await council.sit(office)
+    case = await office.start(name="Pay 5 to the baker")
+    intent = council.INTENT.model_copy(update={"to": CHECKED, "amount": "1" + "0" * 21})
+    multisig = await council.put(office, case, intent=intent)
+    inbox = html.unescape((await (await desk(office, "tara")).get("/?show=payments")).text)
+    line = inbox[inbox.index(f'href="/multisigs/{multisig}"') :].partition("</li>")[0]
+    assert "1,000 of the chain's own currency" in line and "<span>5aAe</span><span>b605</span>" in line
+    query = sa.select(t.message.c.subject, t.message.c.text).where(t.message.c.key.startswith(f"{multisig}/asked/"))
+    mails = await office.store.read(lambda tx: [tuple(row) for row in tx.conn.execute(query)])
+    title = "Payment of 1000 of the native currency to 0x5aAe…eAed"
+    assert mails and all(subject == f"{title}: Order of Pay 5 to the baker" for subject, _ in mails)
+    assert all(f"{title}.\nExactly: 1{'0' * 21} (smallest unit)" in text and CHECKED in text for _, text in mails)
+
+
 @pytest.mark.parametrize(
     ("known", "told"),
     [(True, "12.5 BEAN"), (False, "12,500,000 of an unknown token")],
 )
 async def test_a_token_is_told_in_its_own_unit_if_it_is_known(office: Office, known: bool, told: str) -> None:
     await council.sit(office)
-    office.control.currencies = (Token(symbol="BEAN", address=CHECKED, decimals=6),) if known else ()
+    beans = Token(symbol="BEAN", address=CHECKED, decimals=6)
+    office.control.currencies = Currencies(tokens=(beans,) if known else ())
     intent = council.INTENT.model_copy(update={"token": CHECKED, "amount": "12500000"})
     text = (await (await desk(office, "tara")).get(f"/multisigs/{await council.put(office, intent=intent)}")).text
     assert told in " ".join(text.split())

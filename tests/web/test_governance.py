@@ -8,10 +8,12 @@ import pytest
 
 from api import agora
 from api.chamber import sit
-from api.office import Office
+from api.office import TOKEN, Office
 from placet.connectors.blobs.port import content_hash
+from placet.domain.currency import Currencies
 from web.desk import desk, key_in
 
+PAYEE = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 START = "/catalogue/governance-proposal/start"
 ROLE = {
     "_scope": "deals",
@@ -74,6 +76,32 @@ async def test_once_the_vote_is_open_voters_vote_and_administrators_may_pass_the
     forced = await root.post(f"/voter/proposals/{proposal}/force", {"reason": "It burns.", "sure": "yes"})
     assert forced.status_code == 303
     assert "approved it past the voters" in (await root.get(f"/voter/proposals/{proposal}")).text
+
+
+@pytest.mark.parametrize("kind", ["treasury-disbursement", "governance-proposal"])
+async def test_an_amount_may_be_written_with_its_unit(office: Office, kind: str) -> None:
+    await sit(office)
+    for name in ("kaia", "koji"):
+        await office.hire(name, "council")
+    office.control.currencies = Currencies(1, (TOKEN,))
+    within = "action." if kind == "governance-proposal" else ""
+    form = {"_scope": "deals", "title": "The roof", "action.kind": "treasury-transfer", f"{within}to": PAYEE}
+    prue = await desk(office, "prue")
+    wrong = await prue.post(f"/catalogue/{kind}/start", {**form, f"{within}amount": "1.5 SMPL"})
+    told = html.unescape(wrong.text)
+    assert wrong.status_code == 422 and told.count("SMPL is not what is paid here. Write the amount like 1.5 ETH") == 2
+    assert 'value="1.5 SMPL"' in told and 'aria-invalid="true"' in told
+    for written, token, units in (
+        ("1.5 ETH", "", "1500000000000000000"),
+        ("1.5 smpl", TOKEN.address, "1500000"),
+        ("1500", TOKEN.address, "1500"),
+    ):
+        sent = {**form, f"{within}amount": written, f"{within}token": token}
+        done = await prue.post(f"/catalogue/{kind}/start", sent)
+        assert done.status_code == 303, done.text
+        case = await office.get("prue", f"/api/v1{done.headers['Location']}")
+        request = case["request"]
+        assert request.get("action", request)["amount"] == units
 
 
 async def test_a_policy_that_is_proposed_is_shown_with_its_new_values(office: Office) -> None:

@@ -67,7 +67,7 @@ class Control:
         session: SessionRules | None = None,
     ) -> None:
         self.door = Door(store)
-        self.currencies = tuple(tokens or ())
+        self.currencies = store.house.currencies
         self.people = People(self.door)
         self.directory = Directory(self.door)
         self.tokens = Tokens(self.door)
@@ -98,6 +98,7 @@ class Control:
                 cooperative.ONBOARDING: cooperative.applying,
                 resources.KIND: cooperative.changing,
             },
+            {cooperative.DISBURSEMENT: lambda request: cooperative.told(self.currencies, request)},
         )
         self.cases = Cases(self.door)
         self.comments = Comments(self.door)

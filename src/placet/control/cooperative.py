@@ -15,6 +15,7 @@ from placet.control.people import ADDRESS_TAKEN
 from placet.control.policies import Policies
 from placet.control.reading import seen_case
 from placet.domain import lifecycle
+from placet.domain.currency import Currencies
 from placet.domain.disbursement import Disbursement
 from placet.domain.payment import Token, TransferRequest
 from placet.domain.people import ADMIN, BUILT_IN_ROLES, COUNCIL, EVERYWHERE, Person
@@ -33,6 +34,11 @@ ACTION = "request.action."
 ANOTHER_SCOPE = later("Another scope; only the voters of %(scope)s decide about it.")
 BEYOND_A_SCOPE = later("This role reaches beyond one scope; only the voters of %(scope)s decide about it.")
 EVERY_SCOPE = later("A policy holds in every scope; only the voters of %(scope)s decide about it.")
+
+
+def told(currencies: Currencies, request: dict[str, Any]) -> str:
+    """A payment by its sum and recipient."""
+    return currencies.payment(int(request["amount"]), request["token"], request["to"])
 
 
 class Checks:

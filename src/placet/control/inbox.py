@@ -14,6 +14,7 @@ from placet.control.tasks import Tasks
 from placet.control.views import CaseRef, OutcomeView, View
 from placet.domain import voting
 from placet.domain.ballot import BallotRules, deadline
+from placet.domain.intent import Intent
 from placet.domain.people import EVERYWHERE, Person
 from placet.domain.said import Said, Text
 from placet.store import proposals
@@ -29,7 +30,7 @@ _p, _d, _r, _a, _c = t.proposal.c, t.decision.c, t.roll.c, t.act.c, t.case.c
 
 class Awaiting(View):
     """One thing that awaits somebody: `why` them, and what `silence` does. Votes and payments have no outcomes here:
-    each has a page of its own."""
+    each has a page of its own. `intent` is what a payment pays."""
 
     form: Literal["task", "ballot", "multisig"]
     id: str
@@ -41,6 +42,7 @@ class Awaiting(View):
     claimed_by: list[str] = []
     outcomes: list[OutcomeView] = []
     subject_hash: str = ""
+    intent: Intent | None = None
 
 
 class InboxView(View):
@@ -155,4 +157,5 @@ def _payment(line: MultisigLine) -> Awaiting:
             threshold=line.threshold,
         ),
         silence=line.waiting_for,
+        intent=line.intent,
     )

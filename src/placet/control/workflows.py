@@ -54,7 +54,8 @@ class Start(Sent):
 
 class Workflows:
     """`policies` gives the policy in force for a workflow at that moment; it is frozen into each case that opens.
-    `prepared` says for some kinds what the database adds to a request, or has against it."""
+    `prepared` says for some kinds what the database adds to a request, or has against it;
+    `untitled` titles some whose request gives them no title of their own."""
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Workflows:
         calendar: BusinessCalendar,
         patience: Patience,
         prepared: Mapping[str, Prepare],
+        untitled: Mapping[str, Callable[[dict[str, Any]], str]],
     ) -> None:
         self._door = door
         self._entries = {entry.kind: entry for entry in catalogue}
@@ -71,6 +73,7 @@ class Workflows:
         self._calendar = calendar
         self._patience = patience
         self._prepared = prepared
+        self._untitled = untitled
 
     def listed(self) -> Page[WorkflowLine]:
         """What people may start, if their roles allow it."""
@@ -111,7 +114,9 @@ class Workflows:
             staged = uploads.locked(tx, present.id, {document for _, document in named})
             if missing := [path for path, document in named if document not in staged]:
                 return _not_staged(tx, present, kind, missing)
-            title = title_of(entry.subject, request) or entry.title
+            title = title_of(entry.subject, request)
+            if not title:
+                title = self._untitled[kind](request) if kind in self._untitled else entry.title
             policy = self._policies(tx, entry)
             policies = {one.kind: self._policies(tx, one) for one in descendants(entry, self._entries)}
             opening = Opening(

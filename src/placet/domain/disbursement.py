@@ -11,7 +11,10 @@ from placet.domain.model import Durable
 # The schema tells their form; what else is wrong with them is told at the door, in words of its own.
 AddressText = Annotated[str, Field(max_length=100, json_schema_extra={"pattern": ADDRESS})]
 AmountText = Annotated[str, Field(max_length=100, json_schema_extra={"pattern": "^[1-9][0-9]{0,77}$"})]
-SMALLEST = "The chain's own currency has 18 decimals: for 1.5 of it, write 1500000000000000000."
+SMALLEST = (
+    "1.5 of the chain's own currency, which has 18 decimals, is 1500000000000000000; 1.5 of a token with 6 decimals is "
+    "1500000. A form also takes the number with its unit, such as 1.5 ETH."
+)
 
 
 class Disbursement(Durable):

@@ -43,6 +43,7 @@ from placet.connectors.screening.yente import YenteScreener
 from placet.connectors.treasury.port import NoTreasury, Treasury, TreasuryActivities
 from placet.connectors.works.port import Schedules, WorksActivities
 from placet.connectors.works.temporal import TemporalSchedules
+from placet.domain.currency import Currencies
 from placet.durable.records import Records
 from placet.runtime.datadir import DataDir
 from placet.runtime.settings import Settings, SettingsError, policy_check, secret_of
@@ -190,6 +191,7 @@ def open_store(
         secret=datadir.secret(),
         link_life=life,
         issuer_name=settings.credentials.issuer_name,
+        currencies=Currencies(settings.chain.chain_id, settings.chain.tokens),
         signer_of=signer_of,
     )
     return Store(database_url(settings, datadir, environment), house, clock)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from placet.domain.currency import Currencies
 from placet.domain.intent import Intent
 from placet.domain.said import later
 from placet.domain.signature import CannotRecover
@@ -56,12 +57,13 @@ WALLET = b"placet-wallet\x00"
 
 @dataclass(frozen=True)
 class House:
-    """`issuer_name` is who signs credentials, for people to read."""
+    """`issuer_name` is who signs credentials, for people to read; `currencies` are what payments are told in."""
 
     base_url: str = "http://127.0.0.1:8400"
     secret: str = ""
     link_life: timedelta = timedelta(days=60)
     issuer_name: str = "Placet"
+    currencies: Currencies = field(default_factory=Currencies)
     refusals: RefusalBudget = field(default_factory=RefusalBudget, compare=False)
     signer_of: SignerOf = field(default=no_signer, compare=False)
 

@@ -8,11 +8,13 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
+from placet.control.cooperative import DISBURSEMENT, GOVERNANCE
 from placet.control.documents import Sending
 from placet.control.errors import Kind, Problem, invalid
 from placet.control.views import WorkflowView
 from placet.control.voting import PROPOSAL
 from placet.control.workflows import Start
+from placet.domain.currency import BadSum, Currencies
 from placet.domain.forms import Fault
 from placet.domain.people import Person
 from placet.web import forms
@@ -59,6 +61,7 @@ async def start(request: Request, visitor: Visitor, kind: str) -> Response:
         return await _form(request, visitor.person, kind, tidy, refused)
     try:
         data, faults = forms.read(tidy, wanted, "/request")
+        faults += _in_smallest(kind, data, control_of(request).currencies)
         if refused is not None:
             raise Problem(refused.code, refused.detail, faults=(*refused.faults, *faults))
         if faults:
@@ -99,6 +102,19 @@ async def _staged(
                 faults.append(Fault(pointer=f"/request/{forms.place(name)}", detail=problem.detail))
         sent[name] = "\n".join(lines)
     return Problem(problems[0].code, problems[0].detail, faults=faults) if problems else None
+
+
+def _in_smallest(kind: str, data: dict[str, Any], currencies: Currencies) -> list[Fault]:
+    """Have the amount of a payment, written like `1.5 ETH`, in the smallest unit; and what is wrong with it."""
+    within = {DISBURSEMENT: "/request", GOVERNANCE: "/request/action"}.get(kind)
+    payment = data.get("action", data) if within else {}
+    if within is None or "amount" not in payment:
+        return []
+    try:
+        payment["amount"] = currencies.smallest(payment["amount"], payment.get("token"))
+    except BadSum as bad:
+        return [Fault(pointer=f"{within}/amount", detail=bad.text)]
+    return []
 
 
 def _given(sent: Mapping[str, str], data: dict[str, Any]) -> Start:

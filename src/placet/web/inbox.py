@@ -14,6 +14,7 @@ from placet.control.inbox import Awaiting, InboxView
 from placet.control.sent import Paging
 from placet.control.tasks import GivenAnswer
 from placet.control.views import OutcomeView
+from placet.web import money
 from placet.web.pages import control_of, once, page, router, sent_by
 from placet.web.session import Visitor
 from placet.web.words import _, reader
@@ -55,6 +56,11 @@ async def show(
         next_cursor=inbox.next_cursor,
         alike=alike(inbox),
         urgency=urgency,
+        sums={
+            one.id: money.price(one.intent.units, one.intent.token, control_of(request).currencies).told
+            for one in inbox.items
+            if one.intent is not None
+        },
     )
 
 

@@ -1,16 +1,15 @@
 """A payment in words and in numbers, so that people can compare every digit of it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from babel.numbers import get_decimal_symbol
 
 from placet.connectors.chain.port import LOCAL_CHAIN
-from placet.domain.payment import Token
+from placet.domain import currency
+from placet.domain.currency import Currencies
 from placet.web.telling import amount
 from placet.web.words import _, later, reader
 
-NATIVE_DECIMALS = 18
 GROUP = 4
 CHAINS = {
     1: "Ethereum",
@@ -37,14 +36,12 @@ class Price:
         return f"{self.smallest if self.sum is None else self.sum} {self.unit}"
 
 
-def price(units: int, token: str | None, tokens: Iterable[Token]) -> Price:
+def price(units: int, token: str | None, currencies: Currencies) -> Price:
     """So many of the smallest unit of this token, or of the chain's own currency (None)."""
-    if token is None:
-        return Price(whole(units, NATIVE_DECIMALS), _("of the chain's own currency"), amount(units))
-    known = next((one for one in tokens if one.address.lower() == token.lower()), None)
-    if known is None:
+    unit = currencies.unit(token)
+    if unit is None:
         return Price(None, _("of an unknown token"), amount(units))
-    return Price(whole(units, known.decimals), known.symbol, amount(units))
+    return Price(whole(units, unit.decimals), unit.symbol or _("of the chain's own currency"), amount(units))
 
 
 def chain(chain_id: int) -> str:
@@ -53,9 +50,8 @@ def chain(chain_id: int) -> str:
 
 def whole(units: int, decimals: int) -> str:
     """So many of the smallest unit in whole ones, to the last digit, as the reader writes numbers."""
-    front, behind = divmod(units, 10**decimals)
-    digits = str(behind).rjust(decimals, "0").rstrip("0") if decimals else ""
-    return f"{amount(front)}{get_decimal_symbol(reader().language)}{digits}" if digits else amount(front)
+    front, point, behind = currency.whole(units, decimals).partition(".")
+    return f"{amount(int(front))}{get_decimal_symbol(reader().language) if point else ''}{behind}"
 
 
 def groups(address: str) -> list[str]:
