@@ -1,6 +1,7 @@
 """Sentences that remember what they were made of."""
 
 import copy
+import json
 import pickle
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from placet.domain.said import Said, Text, Value, in_full, listed, together
+from placet.domain.said import Said, Text, Value, in_full, listed, packed, paragraphs, together, unpacked
 from placet.domain.span import in_words
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -121,3 +122,12 @@ def test_a_model_keeps_it_and_tells_programs_a_plain_text() -> None:
     assert properties["why"] == {"title": "Why", "type": "string"}
     with pytest.raises(ValueError, match="valid string"):
         Answer(why=5)  # type: ignore[arg-type]
+
+
+def test_what_is_kept_as_json_is_told_as_before() -> None:
+    inner = Said.plural("%(num)s more by %(at)s", "%(num)s more by %(at)s", 3, at=NOON)
+    said = paragraphs("100%", Said("%(a)s %(left)s", a=inner, left=timedelta(hours=2)), listed(["x", Said("y")]), "")
+    again = unpacked(json.loads(json.dumps(packed(said))))
+    assert again == said and again.count("\n\n") == 3
+    assert packed(again) == packed(said) and again.values["sentence_1"].values["a"].values["at"] == NOON
+    assert unpacked(json.loads(json.dumps(packed(("a", 2))))) == ("a", 2)

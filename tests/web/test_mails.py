@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import sqlalchemy as sa
 from api import badge_room, chamber, council
 from api.office import Office, negotiation, review
 from connectors.test_mail_html import read
+from connectors.test_smtp import Mailbox, mail_server, smtp
 from placet.connectors.credentials.executor_client import ExecutorClient
 from placet.connectors.credentials.stored import StoredCredentials
 from placet.connectors.delivery.offer import OfferByMail
 from placet.connectors.mail.html import rendered
+from placet.connectors.mail.message import message_id
 from placet.connectors.mail.outbox import StoredOutbox, mail_of
 from placet.connectors.mail.port import Letter
 from placet.control.ceremonies import Purpose, site_of
@@ -24,8 +27,12 @@ from placet.domain.course import Closing, Report
 from placet.domain.people import Person, Role
 from placet.domain.span import Span
 from placet.domain.task import RungAction, RungSpec
-from placet.store import course, credentials, funds, mailings, people, sessions
+from placet.runtime.postman import Postman
+from placet.store import course, credentials, funds, mailings, notices, people, sessions
 from placet.store import tables as t
+from placet.store.engine import Tx
+from placet.store.mails import Telling, telling
+from placet.web.mails import told
 from samples.device import Device
 from web.desk import Desk, desk
 
@@ -35,6 +42,10 @@ KINDS = re.compile(
     r"(?:^|/|\.)(letter|invitation|attempts|passkey|wallet|offer|comment"
     r"|asked|escalated|passed-on|reminder|closed|opened|outcome|cancelled|shortfall|unfunded|turn|revoked)\b"
 )
+ISOLATES = re.compile("[\u2066-\u2069\u200e\u200f]")
+ENGLISH = re.compile(r"\b(Hello|Reminder|You|Your|you|your|has|was|is|the|The|until|by|here|[Vv]ote|UTC\+0)\b")
+WRITTEN = re.compile(rf"{LURE}|{' '.join(LURE.split())}|Pay the baker|Review the order")
+"""What people wrote stays in their language."""
 DECISIONS = {".vote.": "a vote, ", ".pay.": "a payment, "}
 EVERY_KIND = {
     *("asked", "escalated", "passed-on", "reminder", "closed", "comment", "letter", "shortfall", "unfunded"),
@@ -143,6 +154,77 @@ async def everything_kept(office: Office) -> dict[str, list[Any]]:
     kept = [table for table in t.metadata.sorted_tables if table.name != "session"]
     query = {table.name: sa.select(table) for table in kept}
     return await office.store.read(lambda tx: {name: tx.conn.execute(one).all() for name, one in query.items()})
+
+
+async def likes(office: Office, person: str, language: str | None, zone: str | None) -> None:
+    await office.store.write(lambda tx: sessions.set_account(tx, person, language=language, zone=zone))
+
+
+async def test_a_mail_leaves_in_the_language_and_the_zone_of_whoever_gets_it(office: Office) -> None:
+    await likes(office, "ben", "ar", "Asia/Riyadh")
+    await likes(office, "bea", "en", "Asia/Tokyo")
+    await office.hire("bob", "buyer@deals")
+    task = await office.task(review(title="Legal review", instructions="Look: <b> 100% of it."))
+    old = "Hello Ben,\n\nWritten before.\n"
+    ben = await who(office, "ben")
+    await office.store.write(lambda tx: notices.queue(tx, "old", ("ben", ben.name, ben.email), "Older", old))
+    mailbox, query = Mailbox(), sa.select(t.message).order_by(t.message.c.id)
+    rows = await office.store.read(lambda tx: tx.conn.execute(query).mappings().all())
+    async with mail_server(mailbox) as port:
+        await Postman(office.store, smtp(port)).deliver_once()
+    left = {}
+    for envelope in mailbox.received:
+        mail = message_from_bytes(envelope.content, policy=policy.default)  # type: ignore[arg-type]
+        text, page = (part.get_content().replace("\r\n", "\n") for part in mail.iter_parts())
+        left[mail["Message-ID"]] = ISOLATES.sub("", mail["Subject"].strip()), ISOLATES.sub("", text), page
+    arrived = {row["key"].rpartition("/")[2]: left[message_id(row["key"], "example.org")] for row in rows}
+    stored = {row["key"].rpartition("/")[2]: row for row in rows}
+    subject, text, page = arrived["ben"]
+    title = stored["ben"]["subject"].removeprefix("Legal review: ")
+    assert subject == f"المراجعة القانونية: {title}"
+    assert text == (
+        f"مرحبًا {ben.name}،\n\nالمراجعة القانونية: {title}\n\nLook: <b> 100% of it.\n\n"
+        f"الإجابة هنا: {HOME}/tasks/{task}\n\nتُرجى الإجابة حتى 5 مارس 2026, 12:00 UTC+03؛ وبعد ذلك تنتهي المهلة.\n"
+    )
+    found = read(page)
+    assert [(address, ISOLATES.sub("", words)) for address, words in found.links] == [
+        (f"{HOME}/tasks/{task}", "الإجابة هنا")
+    ]
+    assert 'lang="ar" dir="rtl"' in page and "&lt;b&gt; 100% of it." in page and "رابطها لا يقرر شيئًا" in page
+    seen = ISOLATES.sub("", " ".join(words for tag, words in found.texts if tag in ("p", "h1", "div")))
+    assert seen.count(subject) == 1, "the heading is not said twice"
+    assert "مرحبًا" not in page.split('mso-hide:all" dir="auto">')[1].split("<")[0], "nor how it begins"
+    assert "5 March 2026, 18:00 JST" in arrived["bea"][1] and arrived["bea"][0] == stored["bea"]["subject"]
+    assert 'lang="en" dir="ltr"' in arrived["bea"][2] and "Please answer by" in arrived["bea"][1]
+    for whose in ("bob", "old"):
+        row = stored[whose]
+        html = rendered(mail_of(row), HOME)
+        assert arrived[whose] == (row["subject"], row["text"], f"{html}\n")
+    assert "5 March 2026 09:00 UTC" in arrived["bob"][1] and arrived["old"][1] == old
+    again = await (await desk(office, "root")).get(f"/admin/outbox/{stored['ben']['id']}")
+    assert f"{again.text}\n" == page, "so an administrator sees it"
+
+
+async def test_every_mail_of_ours_can_be_told_in_arabic_and_leads_to_the_same_page(office: Office) -> None:
+    mails = await all_there_is(office)
+    for person in {mail["person_id"] for mail in mails}:
+        await likes(office, person, "ar", None)
+
+    def look(tx: Tx) -> list[tuple[Mapping[Any, Any], Telling | None]]:
+        return [(mail, telling(tx, mail)) for mail in mails]
+
+    for row, how in await office.store.read(look):
+        of_mailing = ".vote." in row["key"] and not row["key"].endswith("/prue")
+        assert (row["said"] is None) == (of_mailing or kind_of(row["key"]) == "letter"), row["key"]
+        mail = told(mail_of(row), how, HOME)
+        if kind_of(row["key"]) == "letter":
+            assert (mail.subject, mail.text) == (row["subject"], row["text"])
+            continue
+        text = ISOLATES.sub("", f"{mail.subject}\n{mail.text}")
+        assert not ENGLISH.search(WRITTEN.sub("", text)), text
+        assert mail.html and f"مرحبًا {row['name']}،\n\n" in text
+        ((address, words),), ((same, _),) = read(mail.html).links, read(rendered(mail_of(row), HOME)).links
+        assert address == same and words and not re.search(r"[A-Za-z]{4}", words)
 
 
 async def test_every_link_in_every_mail_leads_to_a_page_that_only_shows(office: Office) -> None:

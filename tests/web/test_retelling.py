@@ -19,7 +19,7 @@ from placet.domain.said import Said, listed, together
 from placet.domain.span import Span
 from placet.domain.task import RungAction, RungSpec, n_of
 from placet.web import words
-from placet.web.retelling import retold
+from placet.web.retelling import plain, retold
 from web.desk import desk
 
 ARABIC = {"Accept-Language": "ar"}
@@ -91,6 +91,13 @@ def test_what_no_catalogue_knows_is_marked_as_english(reading: None) -> None:
     assert '<span lang="en" dir="auto">Postponed by &lt;Ann&gt;</span>' in told
     assert retold(Said("Nobody wrote %(this)s.", this="a catalogue")).startswith('<span lang="en" dir="auto">Nobody')
     assert retold("Waiting for <somebody>.") == words.written("Waiting for <somebody>.")
+
+
+def test_in_plain_text_nothing_is_marked_up(reading: None) -> None:
+    said = Said("%(voted)s; %(needed)s.", voted=("a & <b>", Said("Legal review")), needed=Said("%(at)s", at=NOON))
+    assert ISOLATES.sub("", plain(said)) == "a & <b>، المراجعة القانونية؛ 2 مارس 2026, 21:00 JST."
+    left = Said("it expires and nothing is paid on %(at)s (%(left)s)", at=NOON, left=timedelta(days=2))
+    assert ISOLATES.sub("", plain(left)) == seen(retold(left))
 
 
 @settings(deadline=None)

@@ -150,6 +150,8 @@ async def test_the_link_of_an_invitation_that_has_left_is_seen_nowhere(office: O
     assert link in (await root.get(f"{OUTBOX}/1")).text, "it waits, so it is needed"
     async with mail_server(Mailbox()) as port:
         await Postman(office.store, smtp(port)).deliver_once()
+        said = await office.store.read(lambda tx: tx.conn.execute(sa.select(t.message.c.said)).scalars().all())
+    assert said == [None], "nor is what it was made of"
     gone = (await root.get(f"{OUTBOX}/1")).text
     assert link not in gone and postman.INVITED in gone and "<a " not in gone
 

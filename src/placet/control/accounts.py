@@ -18,7 +18,7 @@ from placet.control.sessions import Session
 from placet.control.views import InvitedView, View
 from placet.domain.access import Action, permitted
 from placet.domain.people import EVERYWHERE, Person
-from placet.domain.said import Said, in_full
+from placet.domain.said import Said
 from placet.domain.session import SessionRules, unfit_password
 from placet.store import notices, people, sessions
 from placet.store.acts import audit_refusal
@@ -101,11 +101,12 @@ class Accounts:
             number = sessions.invite(tx, present.id, person_id, life)
             link = _link(tx.house, number)
             text = (
-                f"Hello {target.name},\n\n{present.name} invites you to Placet.\n\n"
-                f"Choose a password here: {link}\n\nThe link works once, until {in_full(tx.now + life)}.\n"
+                Said("%(person)s invites you to Placet.", person=present.name),
+                notices.leads(Said("Choose a password here"), link),
+                Said("The link works once, until %(at)s.", at=tx.now + life),
             )
             to = (target.id, target.name, target.email)
-            notices.queue(tx, f"invitation/{number}/{target.id}", to, "Your invitation to Placet", text)
+            notices.write(tx, f"invitation/{number}/{target.id}", to, Said("Your invitation to Placet"), *text)
             # What is kept for a repeat must not hold the link; whoever has the secret makes it of the number.
             view = InvitedView(link=number, expires_at=tx.now + life)
             return Done(view.model_dump(mode="json"), created=True)
@@ -224,13 +225,15 @@ def _blocked(wait: timedelta) -> Problem:
 
 def _warn(tx: Tx, person: Person) -> None:
     """Tell somebody, at most once a day, that others may be guessing their password."""
-    text = (
-        f"Hello {person.name},\n\nsomebody has tried several times to sign in under your name and did not know the "
-        "password. Nobody can try again for a few minutes. If it was not you, there is nothing you need to do; a long "
-        f"password that you use nowhere else is what protects you.\n\nYour account: {tx.house.page('/account')}\n"
+    text = Said(
+        "somebody has tried several times to sign in under your name and did not know the password. Nobody can try "
+        "again for a few minutes. If it was not you, there is nothing you need to do; a long password that you use "
+        "nowhere else is what protects you."
     )
+    leads = notices.leads(Said("Your account"), tx.house.page("/account"))
     key = f"attempts/{person.id}/{tx.now:%Y-%m-%d}"
-    notices.queue(tx, key, (person.id, person.name, person.email), "Failed attempts to sign in", text)
+    to = (person.id, person.name, person.email)
+    notices.write(tx, key, to, Said("Failed attempts to sign in"), text, leads)
 
 
 def _link(house: House, number: str) -> str:

@@ -16,6 +16,7 @@ from placet.domain.access import Action, permitted
 from placet.domain.people import EVERYWHERE, Person
 from placet.store import tables as t
 from placet.store.engine import Tx
+from placet.store.mails import Telling, telling
 
 
 class MessageFilter(Paging):
@@ -47,11 +48,16 @@ class Messages:
 
         return await self._door.read(look)
 
-    async def get(self, person: Person, message_id: int) -> Mail:
-        """One mail as it leaves, for administrators."""
+    async def get(self, person: Person, message_id: int) -> tuple[Mail, Telling | None]:
+        """One mail as it was written, and what it is told from as it leaves; for administrators."""
         await self._only_administrators(person)
         query = sa.select(t.message).where(t.message.c.id == message_id)
-        return mail_of(found(await self._door.read(lambda tx: tx.conn.execute(query).mappings().one_or_none())))
+
+        def look(tx: Tx) -> tuple[Mail, Telling | None] | None:
+            row = tx.conn.execute(query).mappings().one_or_none()
+            return (mail_of(row), telling(tx, row)) if row else None
+
+        return found(await self._door.read(look))
 
     async def _only_administrators(self, person: Person) -> None:
         if not permitted(person, Action.READ_ALL_MAIL, EVERYWHERE):

@@ -130,12 +130,13 @@ class Passkeys:
             number = passkeys.add(tx, present.id, *key, given.name)
             if number is None:
                 return _no(tx, present.id, REGISTER, "passkey-exists", Said("This passkey is registered already."))
-            text = (
-                f"Hello {present.name},\n\nthe passkey “{given.name}” was added to your account; with it one signs in "
-                "under your name. If it was not you, remove it on the page of your account, sign out everywhere, and "
-                f"tell an administrator.\n\nYour account: {tx.house.page('/account')}\n"
+            text = Said(
+                "the passkey “%(name)s” was added to your account; with it one signs in under your name. If it was not "
+                "you, remove it on the page of your account, sign out everywhere, and tell an administrator.",
+                name=given.name,
             )
-            notices.queue(tx, f"passkey/{number}", _to(present), "A passkey was added to your account", text)
+            subject = Said("A passkey was added to your account")
+            notices.write(tx, f"passkey/{number}", _to(present), subject, text, _leads(tx))
             return Done({"id": number}, created=True)
 
         return await self._door.act(session.person, REGISTER, act)
@@ -215,13 +216,14 @@ def _counted(shown: Shown, attempt: str, then: Callable[[Tx], Done]) -> Act:
         if good is None:
             return _no(tx, present.id, attempt, "wrong-passkey", WRONG)
         if not good:
-            text = (
-                f"Hello {present.name},\n\nthe passkey “{shown.key.name}” of your account was shown with a counter "
-                "that does not fit, so there may be a copy of it. It was not accepted. Remove it on the page of your "
-                f"account and make a new one.\n\nYour account: {tx.house.page('/account')}\n"
+            text = Said(
+                "the passkey “%(name)s” of your account was shown with a counter that does not fit, so there may be a "
+                "copy of it. It was not accepted. Remove it on the page of your account and make a new one.",
+                name=shown.key.name,
             )
             key = f"passkey/{shown.key.id}/copied/{tx.now:%Y-%m-%d}"
-            notices.queue(tx, key, _to(present), "A passkey of yours may have been copied", text)
+            subject = Said("A passkey of yours may have been copied")
+            notices.write(tx, key, _to(present), subject, text, _leads(tx))
             return _no(tx, present.id, attempt, "copied-passkey", COPIED)
         return then(tx)
 
@@ -240,6 +242,10 @@ def _bound(session: Session | None) -> str:
 
 def _to(person: Person) -> tuple[str, str, str]:
     return person.id, person.name, person.email
+
+
+def _leads(tx: Tx) -> Said:
+    return notices.leads(Said("Your account"), tx.house.page("/account"))
 
 
 def _no(tx: Tx, by: str, attempt: str, code: str, detail: str) -> Problem:

@@ -44,14 +44,15 @@ class Currencies:
         known = next((one for one in self.tokens if one.address.lower() == token.lower()), None)
         return Unit(known.symbol, known.decimals) if known is not None else None
 
-    def payment(self, units: int, token: str | None, to: str) -> str:
+    def payment(self, units: int, token: str | None, to: str) -> Said:
         """A payment of so many of the smallest unit, in words that fit into a title."""
         unit = self.unit(token)
         if unit is None:
-            told = f"{units} (smallest unit) of an unknown token"
+            told = Said("%(units)s (smallest unit) of an unknown token", units=str(units))
         else:
-            told = f"{whole(units, unit.decimals)} {unit.symbol or 'of the native currency'}"
-        return f"Payment of {told} to {shortened(to)}"
+            symbol = unit.symbol or Said("of the native currency")
+            told = Said("%(sum)s %(symbol)s", sum=whole(units, unit.decimals), symbol=symbol)
+        return Said("Payment of %(sum)s to %(to)s", sum=told, to=shortened(to))
 
     def smallest(self, text: str, token: str | None) -> str:
         """An amount as people write it, such as `1.5 ETH`, in the smallest unit of what is paid. A number alone is in

@@ -149,10 +149,12 @@ def shortfall(rules: MultisigRules) -> str:
     """What the council should know of the money: that there was too little when this was prepared; else nothing."""
     if rules.balance is None or int(rules.balance) >= rules.intent.units:
         return ""
-    had = (
-        f"When this was prepared, the account held {rules.balance}, less than the {rules.intent.amount} of this payment"
+    return Said(
+        "When this was prepared, the account held %(balance)s, less than the %(amount)s of this payment (smallest "
+        "unit). If it is approved, it is paid only once there is enough.",
+        balance=rules.balance,
+        amount=rules.intent.amount,
     )
-    return f"{had} (smallest unit). If it is approved, it is paid only once there is enough."
 
 
 def turn(rules: MultisigRules, heard: Heard, able: Collection[str] | None = None) -> str | None:

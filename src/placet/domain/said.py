@@ -1,10 +1,10 @@
 """Sentences that can be told again: English text that remembers what it was made of.
 
-The rules explain themselves in English, and that is what programs, mails and the command line get. A page tells the
+The rules explain themselves in English, and that is what programs and the command line get. A page or a mail tells the
 same in the language and the zone of its reader, from the template and its values (`web/retelling.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeAlias
 
@@ -71,9 +71,47 @@ JOINED = {
 
 def together(*sentences: str) -> Said:
     """Sentences one after the other, without the empty ones."""
-    told = {f"sentence_{number}": one for number, one in enumerate(sentences) if one}
-    template = " ".join(f"%({name})s" for name in told)
-    return Said(template, **told)
+    return _joined(" ", [one for one in sentences if one])
+
+
+def paragraphs(*texts: str) -> Said:
+    """Texts with an empty line between each and the next."""
+    return _joined("\n\n", texts)
+
+
+def packed(value: Value) -> Any:
+    """The text, and what it was made of, as JSON."""
+    match value:
+        case Said():
+            values = {name: packed(one) for name, one in value.values.items()}
+            return {"template": value.template, "many": value.many, "values": values}
+        case datetime():
+            return {"at": value.isoformat()}
+        case timedelta():
+            return {"seconds": value.total_seconds()}
+        case tuple():
+            return [packed(one) for one in value]
+    return value
+
+
+def unpacked(kept: Any) -> Any:
+    """What was `packed`."""
+    match kept:
+        case {"template": str(template), "many": many, "values": dict(values)}:
+            again = {name: unpacked(one) for name, one in values.items()}
+            return Said.plural(template, many, again.pop("num"), **again) if many else Said(template, **again)
+        case {"at": at}:
+            return datetime.fromisoformat(at)
+        case {"seconds": seconds}:
+            return timedelta(seconds=seconds)
+        case list():
+            return tuple(unpacked(one) for one in kept)
+    return kept
+
+
+def _joined(between: str, texts: Sequence[str]) -> Said:
+    told = {f"sentence_{number}": one for number, one in enumerate(texts)}
+    return Said(between.join(f"%({name})s" for name in told), **told)
 
 
 def _english(value: Value) -> str:

@@ -7,14 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from placet.connectors.mail.html import rendered
 from placet.connectors.mail.outbox import mail_of
 from placet.connectors.mail.port import DeliveryStatus, MailRefused, MailTransport, MailUnavailable
 from placet.connectors.mail.stored import StoredMail
 from placet.runtime.chore import carry_on
-from placet.store import crash
+from placet.store import crash, mails
 from placet.store import tables as t
 from placet.store.engine import Store, Tx
+from placet.store.mails import Telling
+from placet.web.mails import told
 
 log = logging.getLogger(__name__)
 
@@ -56,18 +57,16 @@ class Postman:
             return await self._store.write(lambda tx: _keep(tx, transport, limit))
         for taken in range(limit):
             # One at a time: whoever dies on the way keeps no other mail waiting.
-            row = await self._store.write(lambda tx: _claim(tx, self._transport.longest))
-            if row is None:
+            claimed = await self._store.write(lambda tx: _claim(tx, self._transport.longest))
+            if claimed is None:
                 return taken
             crash.reach("mail-claimed")
-            await self._deliver(row)
+            await self._deliver(*claimed)
         return limit
 
-    async def _deliver(self, row: Mapping[Any, Any]) -> None:
-        mail = mail_of(row)
-        html = rendered(mail, self._store.house.base_url)
+    async def _deliver(self, row: Mapping[Any, Any], telling: Telling | None) -> None:
         try:
-            receipt = await self._transport.deliver(mail.model_copy(update={"html": html}))
+            receipt = await self._transport.deliver(told(mail_of(row), telling, self._store.house.base_url))
         except MailRefused as refused:
             if refused.concerns_settings:
                 # The address is fine, our settings are not: keep the mail for when they are mended.
@@ -94,15 +93,15 @@ class Postman:
 
         await self._store.write(later)
 
-    async def _mark(self, row: Mapping[Any, Any], state: str, error: str | None, **more: str) -> None:
+    async def _mark(self, row: Mapping[Any, Any], state: str, error: str | None, **more: str | None) -> None:
         await self._store.write(
             lambda tx: _set(tx, row["id"], state=state, error=error, sent_at=tx.read_clock(), **more)
         )
 
 
-def _spent(row: Mapping[Any, Any]) -> dict[str, str]:
+def _spent(row: Mapping[Any, Any]) -> dict[str, str | None]:
     """What is no longer kept of a mail that has left: whoever holds an invitation may take the account."""
-    return {"text": INVITED} if str(row["key"]).startswith("invitation/") else {}
+    return {"text": INVITED, "said": None} if str(row["key"]).startswith("invitation/") else {}
 
 
 def _keep(tx: Tx, transport: StoredMail, limit: int) -> int:
@@ -126,13 +125,13 @@ def _keep(tx: Tx, transport: StoredMail, limit: int) -> int:
     return len(rows)
 
 
-def _claim(tx: Tx, longest: timedelta) -> dict[str, Any] | None:
+def _claim(tx: Tx, longest: timedelta) -> tuple[Mapping[Any, Any], Telling | None] | None:
     now = tx.read_clock()
     row = tx.conn.execute(_DUE, {"now": now, "at_most": 1}).mappings().one_or_none()
     if row is None:
         return None
     _set(tx, row["id"], state="sending", attempts=_m.attempts + 1, next_at=now + longest + MARGIN)
-    return dict(row)
+    return row, mails.telling(tx, row)
 
 
 def _set(tx: Tx, row_id: int, **values: Any) -> None:

@@ -85,7 +85,13 @@ def _tell(case: LockedCase, person: Person, comment_id: str, text: str, above: M
     for one, name, email, external in people.addressees(tx, [Named(person=one) for one in sorted(to)], case["scope"]):
         if external or not _still_sees(tx, one, case.id):
             continue
-        why = "replied to you" if above and above["person"] == one else "commented"
-        head = f"Hello {name},\n\n{person.name} {why} on {case['title']}:"
-        words = f"{head}\n\n{text}\n\nRead on and reply here: {page}\n"
-        notices.queue(tx, f"{comment_id}/{one}", (one, name, email), f"Comment: {case['title']}", words, case.id)
+        whose: dict[str, Any] = {"person": person.name, "title": case["title"]}
+        head = (
+            Said("%(person)s replied to you on %(title)s:", **whose)
+            if above and above["person"] == one
+            else Said("%(person)s commented on %(title)s:", **whose)
+        )
+        leads = notices.leads(Said("Read on and reply here"), page)
+        subject = Said("Comment: %(title)s", title=case["title"])
+        to_one = (one, name, email)
+        notices.write(tx, f"{comment_id}/{one}", to_one, subject, head, text, leads, case_id=case.id)

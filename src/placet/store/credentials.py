@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from placet.domain.audit import digest
 from placet.domain.people import SYSTEM, Named
+from placet.domain.said import Said
 from placet.store import notices, people
 from placet.store import tables as t
 from placet.store.cases import LockedCase, locked
@@ -193,11 +194,12 @@ def tell_holder(tx: Tx, row: Row, reason: str) -> None:
     for person, name, email, _ in people.addressees(tx, (Named(person=row["holder"]),), row["scope"]):
         badge, case_id = row["order"]["badge"]["name"], row["case_id"]
         text = (
-            f"Hello {name},\n\nyour credential “{badge}” has been revoked: {reason}\n\nWhoever checks it learns so "
-            f"from now on.\n\nHow it came to be: {tx.house.page(f'/cases/{case_id}')}\n"
+            Said("your credential “%(badge)s” has been revoked: %(reason)s", badge=badge, reason=reason),
+            Said("Whoever checks it learns so from now on."),
+            notices.leads(Said("How it came to be"), tx.house.page(f"/cases/{case_id}")),
         )
-        queued = (f"credential/{row['id']}/revoked", (person, name, email), f"Revoked: {badge}", text)
-        notices.queue(tx, *queued, case_id)
+        key, subject = f"credential/{row['id']}/revoked", Said("Revoked: %(badge)s", badge=badge)
+        notices.write(tx, key, (person, name, email), subject, *text, case_id=case_id)
 
 
 def status_list(tx: Tx, list_id: int) -> Row | None:

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from placet.domain import ballot as rule
 from placet.domain import voting
-from placet.domain.said import in_full
+from placet.domain.said import Said, paragraphs
 from placet.domain.task import Reason, Verdict
 from placet.store import notices, people
 from placet.store import tables as t
 from placet.store.engine import Tx
+from placet.store.notices import leads, titled
 
 if TYPE_CHECKING:
     from placet.store.ballots import LockedBallot
@@ -23,56 +24,71 @@ PAGE = 500
 
 _m, _r, _p, _g, _a, _d = t.mailing.c, t.roll.c, t.person.c, t.role_grant.c, t.act.c, t.decision.c
 OPENED, REMINDER = "opened", "reminder"
+WORDS = {rule.EXPIRED: Said("Expired"), "approve": Said("Approved"), "deny": Said("Rejected")}
 
 
 def opened(ballot: "LockedBallot") -> None:
-    rules = ballot.rules
-    text = (
-        f"A vote is open: {ballot.case['title']}.\n\n{rules.instructions}\n\n"
-        f"Vote here: {_page(ballot)}\n\n{voting.ballot_sentence(rules, ballot.count, ballot.case.tx.now)}\n"
+    rules, title = ballot.rules, ballot.case["title"]
+    _put(
+        ballot,
+        OPENED,
+        Said("Vote: %(title)s", title=title),
+        Said("A vote is open: %(title)s.", title=title),
+        rules.instructions,
+        leads(Said("Vote here"), _page(ballot)),
+        voting.ballot_sentence(rules, ballot.count, ballot.case.tx.now),
     )
-    _put(ballot, OPENED, f"Vote: {ballot.case['title']}", text)
 
 
 def reminder(ballot: "LockedBallot") -> None:
     """To those who still owe a vote when it is written, and may still give it."""
-    ends = in_full(rule.deadline(ballot.rules, ballot.count))
-    text = (
-        f"Your vote is still missing: {ballot.case['title']}.\n\nVote here until {ends}: {_page(ballot)}\n\n"
-        f"{voting.ballot_sentence(ballot.rules, ballot.count, ballot.case.tx.now)}\n"
+    title, ends = ballot.case["title"], rule.deadline(ballot.rules, ballot.count)
+    _put(
+        ballot,
+        REMINDER,
+        Said("Reminder to vote: %(title)s", title=title),
+        Said("Your vote is still missing: %(title)s.", title=title),
+        leads(Said("Vote here until %(at)s", at=ends), _page(ballot)),
+        voting.ballot_sentence(ballot.rules, ballot.count, ballot.case.tx.now),
     )
-    _put(ballot, REMINDER, f"Reminder to vote: {ballot.case['title']}", text)
 
 
 def outcome(ballot: "LockedBallot", verdict: Verdict) -> None:
     """To all voters, also to those whom a force-approval has passed by, and to the proposer."""
-    told = voting.closed_sentence(ballot.rules, ballot.count, verdict)
-    by = f"\n\nIt was approved past the voters by {verdict.by[0]}." if verdict.reason is Reason.FORCED else ""
-    words = {rule.EXPIRED: "Expired", "approve": "Approved", "deny": "Rejected"}
-    subject = f"{words.get(verdict.outcome, 'Closed')}: {ballot.case['title']}"
-    text = f"{told}{by}\n\nThe whole course: {_page(ballot)}\n"
-    _put(ballot, "outcome", subject, text)
-    notices.tell_requester(ballot.case, f"{ballot.id}/outcome", subject, text)
+    text: list[str] = [voting.closed_sentence(ballot.rules, ballot.count, verdict)]
+    if verdict.reason is Reason.FORCED:
+        text.append(Said("It was approved past the voters by %(person)s.", person=verdict.by[0]))
+    text.append(leads(Said("The whole course"), _page(ballot)))
+    subject = titled(WORDS.get(verdict.outcome, Said("Closed")), ballot.case["title"])
+    _put(ballot, "outcome", subject, *text)
+    notices.tell_requester(ballot.case, f"{ballot.id}/outcome", subject, *text)
 
 
 def cancelled(ballot: "LockedBallot") -> None:
     """To all voters: what they were asked about has been withdrawn, and by whom."""
     case = ballot.case
-    why = f": {case['cancel_reason']}" if case["cancel_reason"] else "."
-    text = (
-        f"The vote on {case['title']} has ended without a result; it was cancelled by {case['cancelled_by']}{why}\n\n"
-        f"The whole course: {_page(ballot)}\n"
-    )
-    _put(ballot, "cancelled", f"Cancelled: {case['title']}", text)
+    told: dict[str, Any] = {"title": case["title"], "person": case["cancelled_by"]}
+    if case["cancel_reason"]:
+        text = Said(
+            "The vote on %(title)s has ended without a result; it was cancelled by %(person)s: %(reason)s",
+            **told,
+            reason=case["cancel_reason"],
+        )
+    else:
+        text = Said("The vote on %(title)s has ended without a result; it was cancelled by %(person)s.", **told)
+    subject = Said("Cancelled: %(title)s", title=case["title"])
+    _put(ballot, "cancelled", subject, text, leads(Said("The whole course"), _page(ballot)))
 
 
 def unfunded(case: "LockedCase", ballot_id: str, amount: int) -> None:
     """To all voters: what they approved will not happen."""
-    text = (
-        f"{case['title']} was approved, but {amount} did not become free in time, so it has expired.\n\n"
-        f"The whole course: {case.tx.house.page(f'/cases/{case.id}')}\n"
+    text = Said(
+        "%(title)s was approved, but %(amount)s did not become free in time, so it has expired.",
+        title=case["title"],
+        amount=amount,
     )
-    _put_to(case, ballot_id, "unfunded", f"Expired for want of funds: {case['title']}", text)
+    subject = Said("Expired for want of funds: %(title)s", title=case["title"])
+    _put_to(case, ballot_id, "unfunded", subject, text, notices.course(case))
 
 
 def expand(tx: Tx) -> bool:
@@ -100,7 +116,12 @@ def expand(tx: Tx) -> bool:
     notices.queue_many(
         tx,
         [
-            (f"{row['key']}/{voter.id}", (voter.id, voter.name, voter.email), row["subject"], _to(voter.name, row))
+            (
+                f"{row['key']}/{voter.id}",
+                (voter.id, voter.name, voter.email),
+                row["subject"],
+                f"Hello {voter.name},\n\n{row['text']}",
+            )
             for voter in (tx.conn.execute(voters).all() if in_time else ())
         ],
         ballot.case_id,
@@ -110,22 +131,19 @@ def expand(tx: Tx) -> bool:
     return True
 
 
-def _to(name: str, row: Any) -> str:
-    return f"Hello {name},\n\n{row['text']}"
+def _put(ballot: "LockedBallot", kind: str, subject: str, *text: str) -> None:
+    _put_to(ballot.case, ballot.id, kind, subject, *text)
 
 
-def _put(ballot: "LockedBallot", kind: str, subject: str, text: str) -> None:
-    _put_to(ballot.case, ballot.id, kind, subject, text)
-
-
-def _put_to(case: "LockedCase", ballot_id: str, kind: str, subject: str, text: str) -> None:
-    tx = case.tx
+def _put_to(case: "LockedCase", ballot_id: str, kind: str, subject: str, *text: str) -> None:
+    tx, told = case.tx, paragraphs(*text)
     row = {
         "key": f"{ballot_id}/{kind}",
         "decision_id": ballot_id,
         "kind": kind,
-        "subject": " ".join(subject.split())[:200],
-        "text": text,
+        "subject": notices.heading(subject),
+        "text": f"{told}\n",
+        "said": notices.kept(subject, told),
         "cursor": "",
         "created_at": tx.now,
     }

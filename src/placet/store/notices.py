@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from placet.domain.people import ADMIN, Audience, Named, Role
-from placet.domain.said import in_full
-from placet.domain.task import Verdict, due_at
+from placet.domain.said import Said, packed, paragraphs
+from placet.domain.task import due_at
 from placet.store import people
 from placet.store import tables as t
 from placet.store.engine import Tx
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from placet.store.cases import LockedCase
     from placet.store.tasks import LockedTask
 
+
+LETTER, LINE = "%(greeting)s\n\n%(text)s\n", "%(words)s: %(page)s"
+"""No catalogue has these: they are the same in every language."""
 
 _p, _a = t.person.c, t.act.c
 _BARRED, _ANSWERED = (
@@ -44,15 +47,15 @@ _INVOLVED = (
 
 
 def queue(tx: Tx, key: str, to: tuple[str, str, str], subject: str, text: str, case_id: str | None = None) -> None:
-    """Queue one mail; the same key again changes nothing. `to` is (person id, name, e-mail)."""
+    """Queue one mail as it is; the same key again changes nothing. `to` is (person id, name, e-mail)."""
     values: dict[str, Any] = {
         "key": key,
         "person_id": to[0],
         "name": to[1],
         "email": to[2],
-        # A line break in a title must not become a header.
-        "subject": " ".join(subject.split())[:200],
+        "subject": heading(subject),
         "text": text,
+        "said": kept(subject, text),
         "case_id": case_id,
         "created_at": tx.now,
         "next_at": tx.now,
@@ -61,6 +64,34 @@ def queue(tx: Tx, key: str, to: tuple[str, str, str], subject: str, text: str, c
     }
     if tx.insert_ignoring(t.message, values):
         tx.announce("mail")
+
+
+def write(tx: Tx, key: str, to: tuple[str, str, str], subject: str, *text: str, case_id: str | None = None) -> None:
+    """Queue one mail of ours, with a greeting before its paragraphs; it leaves in the language of whoever gets it."""
+    queue(tx, key, to, subject, addressed(to[1], paragraphs(*text)), case_id)
+
+
+def addressed(name: str, text: str) -> Said:
+    return Said(LETTER, greeting=Said("Hello %(name)s,", name=name), text=text)
+
+
+def heading(subject: str) -> str:
+    """A subject in one line: a line break in a title must not become a header."""
+    return " ".join(subject.split())[:200]
+
+
+def kept(subject: str, text: str) -> dict[str, Any] | None:
+    """What the mail is told again from; None where it leaves as it is."""
+    return {"subject": packed(subject), "text": packed(text)} if isinstance(text, Said) else None
+
+
+def leads(words: str, page: str) -> Said:
+    """The line that becomes the button. The address stands alone there, whatever the language."""
+    return Said(LINE, words=words, page=page)
+
+
+def titled(what: str, told: str) -> Said:
+    return Said("%(what)s: %(told)s", what=what, told=told)
 
 
 def queue_many(tx: Tx, mails: Sequence[tuple[str, tuple[str, str, str], str, str]], case_id: str | None = None) -> None:
@@ -78,63 +109,71 @@ def queue_many(tx: Tx, mails: Sequence[tuple[str, tuple[str, str, str], str, str
     tx.announce("mail")
 
 
-def tell_requester(case: "LockedCase", key: str, subject: str, text: str) -> None:
+def tell_requester(case: "LockedCase", key: str, subject: str, *text: str) -> None:
     for person, name, email, _ in people.addressees(case.tx, (Named(person=case["requester"]),), case["scope"]):
-        queue(case.tx, f"{key}/{person}", (person, name, email), subject, f"Hello {name},\n\n{text}", case.id)
+        write(case.tx, f"{key}/{person}", (person, name, email), subject, *text, case_id=case.id)
 
 
 def shortfall(case: "LockedCase", amount: int, free: int, until: datetime | None) -> None:
     """Tell the proposer and the administrators that money is missing."""
-    wait = f"until {in_full(until)}" if until else "as long as it takes"
-    text = (
-        f"{case['title']} needs {amount} from the faucet, and {free} is free. Nothing has to be voted on again: it "
-        f"waits {wait}, and goes on as soon as there is enough.\n\n{_course(case)}"
+    text = Said(
+        "%(title)s needs %(amount)s from the faucet, and %(free)s is free. Nothing has to be voted on again: it waits "
+        "%(wait)s, and goes on as soon as there is enough.",
+        title=case["title"],
+        amount=amount,
+        free=free,
+        wait=Said("until %(at)s", at=until) if until else Said("as long as it takes"),
     )
-    subject = f"Not funded yet: {case['title']}"
+    subject = Said("Not funded yet: %(title)s", title=case["title"])
     to = (Named(person=case["requester"]), Role(name=ADMIN))
     for person, name, email, _ in people.addressees(case.tx, to, case["scope"]):
         key = f"{case.id}/shortfall/{person}"
-        queue(case.tx, key, (person, name, email), subject, f"Hello {name},\n\n{text}", case.id)
+        write(case.tx, key, (person, name, email), subject, text, course(case), case_id=case.id)
 
 
 def unfunded(case: "LockedCase", amount: int) -> None:
     """Tell the proposer that the wait for money is over."""
-    text = f"{case['title']} was approved, but {amount} did not become free in time. Propose it again if it is wanted."
-    subject = f"Expired for want of funds: {case['title']}"
-    tell_requester(case, f"{case.id}/unfunded", subject, f"{text}\n\n{_course(case)}")
+    text = Said(
+        "%(title)s was approved, but %(amount)s did not become free in time. Propose it again if it is wanted.",
+        title=case["title"],
+        amount=amount,
+    )
+    subject = Said("Expired for want of funds: %(title)s", title=case["title"])
+    tell_requester(case, f"{case.id}/unfunded", subject, text, course(case))
 
 
 def asked(decision: "LockedTask", to: Iterable[Audience], escalated: bool = False) -> None:
     """Tell everybody who is asked, and may answer; people outside get their signed link."""
     case, tx = decision.case, decision.case.tx
     barred = _settled_with(tx, decision.id)
-    why = "This has waited for an answer, so it comes to you as well.\n\n" if escalated else ""
+    why = [Said("This has waited for an answer, so it comes to you as well.")] if escalated else []
     for person, name, email, external in people.addressees(tx, to, case["scope"]):
         if person in barred:
             continue
-        text = f"Hello {name},\n\n{why}{_request(decision, person, external)}"
         key = f"{decision.id}/{'escalated' if escalated else 'asked'}/{person}"
-        queue(tx, key, (person, name, email), f"{decision.rules.title}: {case['title']}", text, case.id)
+        text = *why, *_request(decision, person, external)
+        write(tx, key, (person, name, email), _title(decision), *text, case_id=case.id)
 
 
 def passed_on(decision: "LockedTask", to: str) -> None:
     """Tell somebody to whom a task was delegated or reassigned, every time it is."""
     case = decision.case
     for person, name, email, external in people.addressees(case.tx, (Named(person=to),), case["scope"]):
-        text = f"Hello {name},\n\nThis was passed on to you.\n\n{_request(decision, person, external)}"
         key = f"{decision.id}/passed-on-{case['audit_seq']}/{person}"
-        queue(case.tx, key, (person, name, email), f"{decision.rules.title}: {case['title']}", text, case.id)
+        text = Said("This was passed on to you."), *_request(decision, person, external)
+        write(case.tx, key, (person, name, email), _title(decision), *text, case_id=case.id)
 
 
 def reminded(decision: "LockedTask", rung: int) -> None:
     """Remind only those who still owe an answer."""
     case, tx = decision.case, decision.case.tx
     done = _settled_with(tx, decision.id)
+    subject = Said("Reminder: %(what)s", what=_title(decision))
     for person, name, email, external in owing(tx, decision.id):
         if person not in done:
-            text = f"Hello {name},\n\nThis still waits for you.\n\n{_request(decision, person, external)}"
-            subject = f"Reminder: {decision.rules.title}: {case['title']}"
-            queue(tx, f"{decision.id}/reminder-{rung}/{person}", (person, name, email), subject, text, case.id)
+            text = Said("This still waits for you."), *_request(decision, person, external)
+            key = f"{decision.id}/reminder-{rung}/{person}"
+            write(tx, key, (person, name, email), subject, *text, case_id=case.id)
 
 
 def owing(tx: Tx, decision_id: str) -> list[tuple[str, str, str, bool]]:
@@ -155,38 +194,37 @@ def closed(case: "LockedCase", summary: str) -> None:
     tx = case.tx
     if not summary:
         return
+    state = case["state"].capitalize()
+    subject = titled(Said(state), case["title"])
     for person, name, email in tx.conn.execute(_INVOLVED, {"of_case": case.id, "requester": case["requester"]}):
-        text = f"Hello {name},\n\n{summary}\n\n{_course(case)}"
-        queue(
-            tx,
-            f"{case.id}/closed/{person}",
-            (person, name, email),
-            f"{case['state'].capitalize()}: {case['title']}",
-            text,
-            case.id,
-        )
+        key = f"{case.id}/closed/{person}"
+        write(tx, key, (person, name, email), subject, summary, course(case), case_id=case.id)
 
 
-def verdict_words(verdict: Verdict) -> str:
-    who = f" by {', '.join(verdict.by)}" if verdict.by else ""
-    why = f": {verdict.comment}" if verdict.comment else ""
-    return f"{verdict.outcome}{who}{why}"
+def course(case: "LockedCase") -> Said:
+    return leads(Said("The whole course"), case.tx.house.page(f"/cases/{case.id}"))
 
 
-def _course(case: "LockedCase") -> str:
-    return f"The whole course: {case.tx.house.page(f'/cases/{case.id}')}\n"
+def _title(decision: "LockedTask") -> Said:
+    return titled(Said(decision.rules.title), decision.case["title"])
 
 
-def _request(decision: "LockedTask", person: str, external: bool) -> str:
+def _request(decision: "LockedTask", person: str, external: bool) -> list[str]:
     tx, rules = decision.case.tx, decision.rules
     page = tx.house.link(decision.id, person, tx.now) if external else tx.house.page(f"/tasks/{decision.id}")
-    deadline = due_at(rules, decision.progress)
-    lines = [f"{rules.title}: {decision.case['title']}", rules.instructions, f"Answer here: {page}"]
-    if deadline:
+    lines = [_title(decision), rules.instructions, leads(Said("Answer here"), page)]
+    if deadline := due_at(rules, decision.progress):
         chosen = rules.outcome(rules.silence) if rules.silence else None
-        end = f"it counts as “{chosen.label}”" if chosen else "it expires"
-        lines.append(f"Please answer by {in_full(deadline)}; after that {end}.")
-    return "\n\n".join(line for line in lines if line) + "\n"
+        if chosen:
+            ends = Said(
+                "Please answer by %(at)s; after that it counts as “%(outcome)s”.",
+                at=deadline,
+                outcome=Said(chosen.label),
+            )
+        else:
+            ends = Said("Please answer by %(at)s; after that it expires.", at=deadline)
+        lines.append(ends)
+    return [line for line in lines if line]
 
 
 def _settled_with(tx: Tx, decision_id: str) -> set[str]:

@@ -322,6 +322,8 @@ message = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
+    # What subject and text were made of; of a mailing it stands there.
+    sa.Column("said", json()),
     sa.Column("case_id", sa.Text),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("state", sa.Text, nullable=False),

@@ -130,6 +130,7 @@ mailing = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
+    sa.Column("said", json()),
     sa.Column("cursor", sa.Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("done_at", Instant),

@@ -54,11 +54,15 @@ def register(tx: Tx, actor: str, person: Person, address: str) -> Refusal | None
     line = append(
         tx, REGISTRY, actor, "wallet.registered", {"person": person.id, "wallet": address, "earlier": earlier}
     )
-    text = (
-        f"Hello {person.name},\n\n{actor} has registered {address} as your wallet: councils that open from now on "
-        "count your approval only with its signature.\n\nIf that is not your wallet, tell an administrator at once."
-        f"\n\nYour account: {tx.house.page('/account')}\n"
+    text = Said(
+        "%(actor)s has registered %(address)s as your wallet: councils that open from now on count your approval only "
+        "with its signature.",
+        actor=actor,
+        address=address,
     )
+    warning = Said("If that is not your wallet, tell an administrator at once.")
+    leads = notices.leads(Said("Your account"), tx.house.page("/account"))
     to = (person.id, person.name, person.email)
-    notices.queue(tx, f"wallet/{person.id}/{line.seq}", to, "Your wallet was registered", text)
+    subject = Said("Your wallet was registered")
+    notices.write(tx, f"wallet/{person.id}/{line.seq}", to, subject, text, warning, leads)
     return None

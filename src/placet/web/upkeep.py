@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from placet.connectors.mail.html import rendered
 from placet.control.cursor import BIGGEST
 from placet.control.errors import Kind, Problem
 from placet.control.sent import Paging
@@ -14,6 +13,7 @@ from placet.control.tasks import GivenAnswer
 from placet.control.views import TaskView
 from placet.domain.people import Person
 from placet.web.desk import desk
+from placet.web.mails import told
 from placet.web.pages import STATUS, control_of, once, router, see_other, sent_by
 from placet.web.previews import INERT
 from placet.web.session import Visitor
@@ -69,8 +69,8 @@ async def outbox(request: Request, visitor: Visitor) -> Response:
 async def look_at_mail(request: Request, visitor: Visitor, message_id: Number) -> Response:
     """A mail as it looks to whoever gets it, in the sandbox of a document."""
     control = control_of(request)
-    mail = await control.messages.get(visitor.person, message_id)
-    return HTMLResponse(rendered(mail, control.door.store.house.base_url), headers=LOOKED_AT)
+    mail, telling = await control.messages.get(visitor.person, message_id)
+    return HTMLResponse(told(mail, telling, control.door.store.house.base_url).html, headers=LOOKED_AT)
 
 
 @routes.post(OUTBOX + "/{message_id}/retry")

@@ -6,14 +6,15 @@ in another language, and is compiled when it is first needed.
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale, negotiate_locale
@@ -31,7 +32,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
 @lru_cache(maxsize=16)
-def direction_of(language: str) -> str:
+def direction_of(language: str) -> Literal["ltr", "rtl"]:
     return "rtl" if Locale.parse(language).text_direction == "rtl" else "ltr"
 
 
@@ -45,7 +46,7 @@ class Reader:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
-    def direction(self) -> str:
+    def direction(self) -> Literal["ltr", "rtl"]:
         return direction_of(self.language)
 
 
@@ -59,6 +60,16 @@ def reader() -> Reader:
 def read_by(who: Reader) -> None:
     """Pages made from here on, in this request, are for this reader."""
     _reader.set(who)
+
+
+@contextmanager
+def reading(who: Reader) -> Iterator[None]:
+    """What is told in here is for this reader."""
+    token = _reader.set(who)
+    try:
+        yield
+    finally:
+        _reader.reset(token)
 
 
 @lru_cache(maxsize=1)

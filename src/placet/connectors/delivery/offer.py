@@ -2,6 +2,7 @@
 
 from placet.connectors.credentials.port import Parcel
 from placet.connectors.delivery.port import Delivered
+from placet.domain.said import Said, together
 from placet.store import notices
 from placet.store.engine import Store, Tx
 
@@ -17,11 +18,16 @@ class OfferByMail:
 
 def _offer(tx: Tx, key: str, parcel: Parcel) -> None:
     link = tx.house.offer(parcel.credential, parcel.holder, tx.now)
-    until = f" It is valid until {parcel.valid_until}." if parcel.valid_until else ""
+    until = Said("It is valid until %(day)s.", day=parcel.valid_until) if parcel.valid_until else ""
     text = (
-        f"Hello {parcel.name},\n\nyour credential “{parcel.badge}” has been issued.{until}\n\nFetch it here: {link}\n\n"
-        "Put it into your wallet. Whoever has this link can fetch it, so keep it to yourself. It works for "
-        f"{tx.house.link_life.days} days; afterwards sign in and fetch it.\n"
+        together(Said("your credential “%(badge)s” has been issued.", badge=parcel.badge), until),
+        notices.leads(Said("Fetch it here"), link),
+        Said(
+            "Put it into your wallet. Whoever has this link can fetch it, so keep it to yourself. It works for "
+            "%(days)s days; afterwards sign in and fetch it.",
+            days=tx.house.link_life.days,
+        ),
     )
     to = (parcel.holder, parcel.name, parcel.email)
-    notices.queue(tx, key, to, f"Your credential: {parcel.badge}", text, parcel.case_id)
+    subject = Said("Your credential: %(badge)s", badge=parcel.badge)
+    notices.write(tx, key, to, subject, *text, case_id=parcel.case_id)

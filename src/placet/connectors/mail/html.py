@@ -6,7 +6,7 @@ nowhere: it knows no address of ours.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from placet.connectors.mail.message import one_line
 from placet.connectors.mail.port import Mail
+from placet.domain.said import later
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -25,8 +26,24 @@ PREVIEW = 140
 _HERE = "\x00"
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _BUTTON = re.compile(rf"(?:([^{_HERE}]{{1,60}}):)? ?{_HERE}")
+_GREETS = later("Hello %(name)s,")
 _GREETING = re.compile(r"(Hello|Dear) .*,")
-_REPEATED = ("", "Reminder: ", "Your turn: ")
+# Marks of direction, which nobody sees.
+_MARKS = re.compile("[\u200e\u200f\u2066-\u2069]")
+_REPEATED = ("%(what)s", later("Reminder: %(what)s"), later("Your turn: %(what)s"))
+_OPEN = later("Open the page")
+_COPY = later("If the button does not open, copy this address:")
+_SENT = later(
+    "Sent by Placet at %(home)s to %(name)s <%(address)s>, because you are asked something, take part in a case, or "
+    "have an account there."
+)
+_DECIDES_NOTHING = later("Opening this mail decides nothing, and a reply to it does not count.")
+_DECIDES_THERE = later(
+    "Opening this mail or its link decides nothing, and a reply to it does not count: what you decide, you decide on "
+    "the page."
+)
+
+Tell = Callable[[str], str]
 
 Kind = Literal["text", "list", "button"]
 
@@ -48,20 +65,28 @@ class Block:
     lines: list[Line]
 
 
-def rendered(mail: Mail, base_url: str, language: str = "en", direction: Literal["ltr", "rtl"] = "ltr") -> str:
-    """The mail as a page of its own, which fetches nothing; `base_url` is where this installation is."""
+def rendered(
+    mail: Mail, base_url: str, language: str = "en", direction: Literal["ltr", "rtl"] = "ltr", tell: Tell = str
+) -> str:
+    """The mail as a page of its own, which fetches nothing; `base_url` is where this installation is.
+
+    The text is in `language` already, and `tell` says what stands around it in that language.
+    """
     text = _UNSEEN.sub("", "\n".join(mail.text.splitlines()))
     address = None
     if mail.leads and (found := _last(text, base_url)):
         address = found[0]
         text = f"{text[: found.start()]}{_HERE}{text[found.end() :]}"
     subject = one_line(mail.subject)
-    blocks = [block for block in _blocks(text) if not _repeats(block, subject)]
+    blocks = [block for block in _blocks(text, tell(_OPEN)) if not _repeats(block, subject, tell)]
     return _look().render(
         subject=subject,
         blocks=blocks,
         address=address,
-        preview=_preview(blocks),
+        preview=_preview(blocks, tell(_GREETS) % {"name": mail.to_name}),
+        copy=tell(_COPY),
+        sent=tell(_SENT),
+        decides=tell(_DECIDES_THERE if address else _DECIDES_NOTHING),
         home=base_url.rstrip("/"),
         to=mail.to,
         to_name=one_line(mail.to_name),
@@ -97,11 +122,11 @@ def _ours(base_url: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![^\s(]){re.escape(home)}{path}(?=[.,;:!?)]*(?:\s|$))", re.ASCII)
 
 
-def _blocks(text: str) -> Iterator[Block]:
+def _blocks(text: str, unnamed: str) -> Iterator[Block]:
     kind: Kind | None = None
     lines: list[Line] = []
     for written in [*text.split("\n"), ""]:
-        new, line = _line(written.strip())
+        new, line = _line(written.strip(), unnamed)
         if lines and (new != kind or new == "button"):
             yield Block(kind or "text", lines)
             lines = []
@@ -110,27 +135,36 @@ def _blocks(text: str) -> Iterator[Block]:
             lines.append(line)
 
 
-def _line(written: str) -> tuple[Kind | None, Line]:
+def _line(written: str, unnamed: str) -> tuple[Kind | None, Line]:
     if not written:
         return None, Line("")
     if button := _BUTTON.fullmatch(written):
-        return "button", Line(button[1] or "Open the page")
+        return "button", Line(button[1] or unnamed)
     item = written.startswith(("- ", "* ", "• "))
     before, here, after = (written[2:].lstrip() if item else written).partition(_HERE)
     return "list" if item else "text", Line(before, bool(here), after)
 
 
-def _repeats(block: Block, subject: str) -> bool:
+def _repeats(block: Block, subject: str, tell: Tell) -> bool:
     """Whether this paragraph says only what the heading says."""
     if block.kind != "text" or len(block.lines) != 1 or block.lines[0].leads:
         return False
-    told = block.lines[0].before
-    return len(told) <= 2 * len(subject) and subject in [f"{lead}{one_line(told)}" for lead in _REPEATED]
+    told, heading = block.lines[0].before, _unmarked(subject)
+    if len(told) > 2 * len(subject):
+        return False
+    return heading in [_unmarked(tell(lead) % {"what": one_line(told)}) for lead in _REPEATED]
 
 
-def _preview(blocks: list[Block]) -> str:
+def _unmarked(text: str) -> str:
+    return _MARKS.sub("", text)
+
+
+def _preview(blocks: list[Block], greeting: str) -> str:
     """How the mail begins, for the list of mails."""
     texts = (" ".join(f"{line.before}{line.after}" for line in block.lines) for block in blocks if block.kind == "text")
-    begins = " ".join(text for text in texts if not _GREETING.fullmatch(text))[: 10 * PREVIEW]
+    greets = _unmarked(greeting)
+    begins = " ".join(text for text in texts if not _GREETING.fullmatch(text) and _unmarked(text) != greets)[
+        : 10 * PREVIEW
+    ]
     said = one_line(begins)
     return said if len(said) <= PREVIEW else f"{said[: PREVIEW - 1]}…"
