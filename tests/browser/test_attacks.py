@@ -115,9 +115,7 @@ async def test_no_text_of_people_is_ever_executed(browsing: Browsing) -> None:
     assert executed == []
 
 
-async def test_no_text_of_a_register_or_of_a_setting_is_ever_executed(
-    browsing: Browsing, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_text_of_a_register_or_of_a_setting_is_ever_executed(browsing: Browsing) -> None:
     office = browsing.office
     root = await polling.person(browsing, "root")
     await polling.deposit(browsing, 100_000)
@@ -140,7 +138,6 @@ async def test_no_text_of_a_register_or_of_a_setting_is_ever_executed(
             for address in ("/account", "/?show=payments", f"/multisigs/{payment}", "/credentials-mine"):
                 executed += await _ran(other, address, text)
             executed += await _filled_in(page, other, text)
-            monkeypatch.setattr(office.app.state, "provider", Provider("http://127.0.0.1:9", "placet", None, text))
             executed += await _asked_again(browsing, text)
     await _policy(browsing, {"review": "3d"})
     FOUND.attacked(KEPT, len(CORPUS), len(executed))
@@ -245,14 +242,19 @@ async def _send(page: Page) -> None:
 
 async def _asked_again(browsing: Browsing, text: str) -> list[str]:
     """The pages that name the provider: the one to sign in, and the one that asks who one is."""
-    async with browsing.page(None, "/signin") as page:
-        found = await _ran(page, None, text)
-    async with browsing.page("paula", "/account") as page:
-        await grown_old(browsing, "paula")
-        await page.fill("[name=label]", "A program")
-        await page.get_by_role("button", name="Make a token").click()
-        await page.wait_for_selector("[href^='/signin/provider']")
-        return [*found, *await _ran(page, None, text)]
+    state = browsing.office.app.state
+    state.provider = Provider("http://127.0.0.1:9", "placet", None, text)
+    try:
+        async with browsing.page(None, "/signin") as page:
+            found = await _ran(page, None, text)
+        async with browsing.page("paula", "/account") as page:
+            await grown_old(browsing, "paula")
+            await page.fill("[name=label]", "A program")
+            await page.get_by_role("button", name="Make a token").click()
+            await page.wait_for_selector("[href^='/signin/provider']")
+            return [*found, *await _ran(page, None, text)]
+    finally:
+        state.provider = None
 
 
 @pytest.mark.parametrize("method", ["post", "get"])
