@@ -90,13 +90,14 @@ class World:
         entries = {entry.kind: entry for entry in self.catalogue}
         entry = entries[kind]
         case_id = f"{kind}-{len(self.started) + 1}"
+        whole = entry.request.model_validate(request).model_dump(mode="json")
         opening = Opening(
             case_id=case_id,
             kind=kind,
             scope=scope,
-            title=title_of(entry.subject, request),
+            title=title_of(entry.subject, whole) or entry.title,
             requester=requester,
-            request=entry.request.model_validate(request).model_dump(mode="json"),
+            request=whole,
             policy=policy_of(self.settings, entry),
             calendar=self.settings.calendar,
             patience=self.settings.patience,
