@@ -161,6 +161,23 @@ async def test_the_link_of_an_invitation_is_kept_until_it_has_left_and_no_longer
     assert await texts() == {"invitation/1/zoe": postman.INVITED, "other": "Text"}
 
 
+async def test_the_link_of_somebody_outside_is_kept_until_it_has_left_and_no_longer(store: Store) -> None:
+    text = "Answer here: http://placet.test/l/secret-of-theirs\n"
+    await store.write(lambda tx: notices.queue(tx, "asked", ZOE, "Subject", text))
+    post = Post(store)
+
+    async def kept() -> str:
+        return str(await store.read(lambda tx: tx.conn.execute(sa.select(_m.text)).scalar_one()))
+
+    post.open = False
+    await Postman(store, post).deliver_once()
+    assert await kept() == text
+    post.open = True
+    await store.write(lambda tx: tx.conn.execute(t.message.update().values(next_at=tx.now)))
+    await Postman(store, post).deliver_once()
+    assert await kept() == "Answer here: http://placet.test/l/…\n"
+
+
 async def test_where_mail_is_only_stored_an_invitation_can_still_be_handed_on(store: Store) -> None:
     await queue(store, "invitation/1/zoe")
     await Postman(store, StoredMail("example.org")).deliver_once()

@@ -1,5 +1,3 @@
-import re
-
 """Signing in and out, invitations, and what a session is worth."""
 
 import re

@@ -1,6 +1,7 @@
 """Delivers the stored mails, each marked as being sent before it leaves."""
 
 import logging
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 GIVE_UP_AFTER = timedelta(days=5)
 MARGIN = timedelta(seconds=5)
 
+LINK = re.compile(r"/l/[^\s/]+")
 INVITED = "An invitation to choose a password was sent. Its link is not kept here."
 
 _m = t.message.c
@@ -100,8 +102,12 @@ class Postman:
 
 
 def _spent(row: Mapping[Any, Any]) -> dict[str, str | None]:
-    """What is no longer kept of a mail that has left: whoever holds an invitation may take the account."""
-    return {"text": INVITED, "said": None} if str(row["key"]).startswith("invitation/") else {}
+    """What is no longer kept of a mail that has left: whoever holds an invitation may take the account, and whoever
+    holds the link of somebody outside may answer for them."""
+    if str(row["key"]).startswith("invitation/"):
+        return {"text": INVITED, "said": None}
+    text = LINK.sub("/l/…", row["text"])
+    return {"text": text, "said": None} if text != row["text"] else {}
 
 
 def _keep(tx: Tx, transport: StoredMail, limit: int) -> int:
