@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from placet.cli.main import placet
+from placet.runtime.database import prepare
+from placet.runtime.datadir import DataDir
+from placet.runtime.place import Place
 from proof.harness import Installation, until
 from proof.office import Office, application
 
@@ -294,8 +298,8 @@ async def test_what_is_done_while_nothing_runs_has_its_consequences_later(tmp_pa
     place.data.mkdir(mode=0o700, parents=True)
 
     def offline() -> str:
+        prepare(Place(DataDir(place.data), place.port, place.temporal_port, None, os.environ), demo=True)
         terminal = Terminal(place.data)
-        terminal.says("person add marta --name Marta --email marta@example.org --grant partner-manager@deals")
         start = f"case start partner-approval {request_file} --scope deals --key k"
         first = terminal.says(start)
         assert terminal.says(start) == first
