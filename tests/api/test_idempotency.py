@@ -94,8 +94,8 @@ async def test_a_key_that_is_no_key_is_refused(office: Office, key: str) -> None
 
 
 async def test_every_act_with_a_body_takes_a_key(office: Office) -> None:
-    """Each POST and PUT of the API declares the header; each call for a signal token issues another, and a vote is
-    the same however often it is sent."""
+    """Each POST and PUT of the API declares the header; each call for a signal token issues another, and a vote or a
+    file that waits for its case is the same however often it is sent."""
     api = (await office.http.get("/api/v1/openapi.json")).json()
     without = {
         path
@@ -107,4 +107,4 @@ async def test_every_act_with_a_body_takes_a_key(office: Office) -> None:
     votes = {"/voter/workflows/{workflow_id}/vote"}
     votes |= {f"/voter/{kind}-proposals/{{proposal_id}}/vote" for kind in ("deletion", "governance")}
     tokens = {"/api/v1/tasks/{task_id}/signal-token", "/api/v1/multisigs/{multisig_id}/signal-token"}
-    assert without == tokens | votes
+    assert without == tokens | votes | {"/api/v1/documents"}
