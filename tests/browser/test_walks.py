@@ -168,7 +168,7 @@ async def test_a_form_that_came_back_with_a_file_has_no_flaw(browsing: Browsing)
 
 
 async def test_a_file_that_is_too_large_is_told_at_its_field_and_not_sent(browsing: Browsing) -> None:
-    for name in ("kaia", "koji"):
+    for name in ("kirsi", "kuno"):
         await browsing.office.hire(name, "council")
     large = {"name": "a.txt", "mimeType": "text/plain", "buffer": b"x" * 25_000_001}
     async with browsing.page("rita", "/catalogue/treasury-disbursement/start") as page:
