@@ -35,14 +35,14 @@ async def test_what_ends_next_comes_first_and_what_one_has_voted_on_after_it(off
     voter = await person(office, "v9")
     await office.control.votes.cast_by(voter, "workflow", made[0], GivenVote(decision="deny", comment="No."))
     await chamber.vote(office, made[2], *["deny"] * 5)
-    lines = await office.control.polls.open(voter)
+    lines = (await office.control.polls.open(voter, Paging())).items
     assert [one.proposal.id for one in lines] == [made[2], made[1], made[0]]
     assert lines[0].closes_at == office.clock.time + timedelta(hours=24)
     poll = await office.control.polls.get(voter, made[0])
     assert poll.my_vote is not None and poll.why_not is not None
     assert (poll.my_vote.comment, poll.why_not.code) == ("No.", "already-voted")
     office.clock.move(timedelta(hours=25))
-    assert {one.proposal.id for one in await office.control.polls.open(voter)} == {made[0], made[1]}
+    assert {one.proposal.id for one in (await office.control.polls.open(voter, Paging())).items} == {made[0], made[1]}
     assert [one.proposal.status for one in (await office.control.polls.ended(voter, Paging())).items] == ["rejected"]
 
 

@@ -22,7 +22,7 @@ from placet.store.engine import Tx
 from placet.store.instant import EPOCH
 from placet.store.tasks import LockedTask
 
-NEWEST, LEAST = 500, 100
+NEWEST, LEAST = 300, 100
 """So many decisions of each form tell how long people take; at least so many of each scope."""
 
 MOST_STEPS, MOST_BALLOTS, MOST_OVERDUE = 40, 50, 50

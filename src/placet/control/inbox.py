@@ -22,7 +22,7 @@ from placet.store import tables as t
 from placet.store.ballots import NAME, count_of
 from placet.store.engine import Tx
 
-MOST_VOTES = 200
+MOST_VOTES = 50
 WAITS = "not-your-turn"
 
 _p, _d, _r, _a, _c = t.proposal.c, t.decision.c, t.roll.c, t.act.c, t.case.c
@@ -89,11 +89,14 @@ class Inbox:
         lines = await self._multisigs.mine(person, Paging(limit=MOST_VOTES))
         return [_payment(line) for line in lines.items if line.why_not is None or line.why_not.code != WAITS]
 
-    async def votes(self, person: Person) -> list[Awaiting]:
-        """The open votes on whose roll this person is, and which they have not cast."""
+    async def votes(self, person: Person, case_id: str | None = None) -> list[Awaiting]:
+        """The open votes on whose roll this person is, and which they have not cast: of one case, or what ends first of
+        all."""
         query = _open_votes(person)
         if query is None:
             return []
+        if case_id is not None:
+            query = query.where(_d.case_id == case_id)
 
         def look(tx: Tx, check: reading.Check) -> list[Awaiting]:
             rows = tx.conn.execute(query).mappings().all()

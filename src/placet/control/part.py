@@ -8,7 +8,7 @@ from placet.control.counting import own
 from placet.domain.people import Person
 from placet.store.sight import scopes_seen, sees_all
 
-MOST_OWN = 300
+MOST_OWN = 150
 """Of each reason for which somebody sees single cases, figures are of the newest so many."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from placet.control import cursor
 from placet.control.door import Door
 from placet.control.errors import found
 from placet.control.proposals import ProposalView, shown
@@ -26,7 +27,6 @@ from placet.store.ballots import count_of
 from placet.store.decisions import decision_id
 from placet.store.engine import Tx
 
-MOST_OPEN = 200
 MOST_VOTES = 200
 NOT_OPEN = WhyNot(
     code="vote-not-open", detail=Said("Nobody can vote on this: it is being discussed, or was withdrawn.")
@@ -79,8 +79,10 @@ class Polls:
     def __init__(self, door: Door) -> None:
         self._door = door
 
-    async def open(self, person: Person) -> list[PollLine]:
+    async def open(self, person: Person, which: Paging) -> Page[PollLine]:
         """What is voted on, or waits for funds, where this person votes or oversees; what ends next comes first."""
+        # By number, as the order changes with each vote; then it is seldom more than a page.
+        skipped = max(cursor.decode(which.cursor, int)[0], 0) if which.cursor is not None else 0
         where = await overseen(self._door, person) & (_p.status == proposals.PENDING)
         voted = sa.exists().where(_a.decision_id == _d.id, _a.person_id == person.id)
         query = (
@@ -89,13 +91,16 @@ class Polls:
             .where(where)
             # What I still owe a vote on, then what I have voted on, then what waits for something else.
             .order_by(sa.func.coalesce(_d.state, "") != "open", voted, _d.due_at, _p.id)
-            .limit(MOST_OPEN)
+            .offset(skipped)
+            .limit(which.limit + 1)
         )
 
-        def look(tx: Tx, check: Check) -> list[PollLine]:
+        def look(tx: Tx, check: Check) -> Page[PollLine]:
             if late := overdue(tx, where):
                 check(tx, late)
-            return _lines(tx, person, tx.conn.execute(query).mappings().all())
+            rows = tx.conn.execute(query).mappings().all()
+            following = cursor.encode(skipped + which.limit) if len(rows) > which.limit else None
+            return Page(items=_lines(tx, person, rows[: which.limit]), next_cursor=following)
 
         return await self._door.read_settled(look)
 

@@ -124,7 +124,7 @@ async def _page(
     said = await control.comments.listed(person, case_id, Paging(limit=COMMENTS, cursor=talk))
     speakers = {one.person for one in said.items}
     names = await control.people.names({case.requester} | speakers | timeline.people_of(lines.items))
-    inbox = await control.inbox.votes(person)
+    votes = await control.inbox.votes(person, case_id)
     status = next((STATUS[problem.kind] for problem in (problems or {}).values()), 200)
     return page(
         request,
@@ -144,7 +144,7 @@ async def _page(
         answered=next((one for one in said.items if sent and one.id == sent.get("reply_to")), None),
         related=await control.cases.related(person, case_id),
         names=names,
-        votes=[one for one in inbox if one.case.id == case_id],
+        votes=votes,
         problems=dict(problems or {}),
         sent=dict(sent or {}),
     )

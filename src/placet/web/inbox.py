@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 
 from placet.control.errors import Problem, invalid
-from placet.control.inbox import Awaiting, InboxView
+from placet.control.inbox import MOST_VOTES, Awaiting, InboxView
 from placet.control.sent import Paging
 from placet.control.tasks import GivenAnswer
 from placet.control.views import OutcomeView
@@ -44,7 +44,7 @@ async def show(
     scope: Annotated[str, Query(max_length=64)] = "",
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
-    inbox = await control_of(request).inbox.of(visitor.person, Paging(limit=100, cursor=cursor))
+    inbox = await control_of(request).inbox.of(visitor.person, Paging(limit=50, cursor=cursor))
     return page(
         request,
         "inbox/inbox.html",
@@ -54,6 +54,7 @@ async def show(
         show=show,
         scope=scope,
         next_cursor=inbox.next_cursor,
+        more_votes=sum(one.form == "ballot" for one in inbox.items) == MOST_VOTES,
         alike=alike(inbox),
         urgency=urgency,
         sums={

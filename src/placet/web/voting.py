@@ -30,9 +30,9 @@ routes = router()
 
 
 @routes.get("/voter")
-async def show(request: Request, visitor: Visitor) -> Response:
+async def show(request: Request, visitor: Visitor, which: Annotated[Paging, Query()]) -> Response:
     """What is voted on, most urgent first."""
-    return page(request, "voter/voter.html", lines=await control_of(request).polls.open(visitor.person))
+    return page(request, "voter/voter.html", found=await control_of(request).polls.open(visitor.person, which))
 
 
 @routes.get("/voter/ended")
