@@ -143,9 +143,8 @@ class Multisigs:
             shown = rows[: page.limit]
             cases = {row[0]: dict(zip(t.case.c.keys(), row[2:], strict=True)) for row in shown}
             check(tx, [case["id"] for case in cases.values()])
-            councils = [_council(tx, multisig_id, case) for multisig_id, case in cases.items()]
             # Whoever lost the role since is no longer waited for.
-            lines = [_line(council, person) for council in councils if multisig.standing(council, person).holds_role]
+            lines = [_line(council, person) for council in _councils(tx, cases) if multisig.holds_role(council, person)]
             following = None
             if len(rows) > page.limit:
                 due_at = shown[-1].due_at
@@ -258,6 +257,25 @@ def _case_of(tx: Tx, person: Person, multisig_id: str) -> Mapping[Any, Any] | No
         .where(t.decision.c.id == multisig_id, t.decision.c.form == LockedMultisig.form, sees_case(person))
     )
     return tx.conn.execute(query).mappings().one_or_none()
+
+
+class _Known(LockedMultisig):
+    """One of many that are only looked at, whose acts were loaded with those of the others."""
+
+    def __init__(self, case: LockedCase, row: Mapping[Any, Any], acts: list[Any]) -> None:
+        super().__init__(case, row)
+        self._acts = acts
+
+    def acts(self) -> list[Any]:
+        return self._acts
+
+
+def _councils(tx: Tx, cases: Mapping[str, Mapping[Any, Any]]) -> list[LockedMultisig]:
+    """Several multisigs, by the rows of their cases, in that order."""
+    query = sa.select(t.decision).where(t.decision.c.id.in_(list(cases)))
+    rows = {row["id"]: row for row in tx.conn.execute(query).mappings()}
+    acts = multisig.acts_of(tx, list(cases))
+    return [_Known(LockedCase(tx, case), rows[one], acts.get(one, [])) for one, case in cases.items()]
 
 
 def _council(tx: Tx, multisig_id: str, case: Mapping[Any, Any]) -> LockedMultisig:

@@ -167,10 +167,14 @@ def locked_multisig(tx: Tx, multisig_id: str) -> Iterator[LockedMultisig]:
 
 def standing(council: LockedMultisig, person: Person) -> MemberStanding:
     """What this person is to this multisig, looked up now."""
-    conn, role = council.case.tx.conn, council.rules.council
-    barred = conn.execute(_BARRED, {"of_task": council.id, "of_who": person.id}).scalar_one_or_none()
-    holds = person.active and person.holds(role.name, role.scope or council.case["scope"])
-    return MemberStanding(person=person.id, holds_role=holds, excluded=barred)
+    barred = council.case.tx.conn.execute(_BARRED, {"of_task": council.id, "of_who": person.id}).scalar_one_or_none()
+    return MemberStanding(person=person.id, holds_role=holds_role(council, person), excluded=barred)
+
+
+def holds_role(council: LockedMultisig, person: Person) -> bool:
+    """Whether this person holds the role of the council now."""
+    role = council.rules.council
+    return person.active and person.holds(role.name, role.scope or council.case["scope"])
 
 
 def able(council: LockedMultisig) -> set[str]:
