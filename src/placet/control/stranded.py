@@ -68,12 +68,12 @@ def without(tx: Tx, person: Person) -> list[StrandedTask]:
 
 def councils_without(tx: Tx, person: Person) -> list[StrandedMultisig]:
     """The open multisigs that this person could approve, and that the others cannot; the most urgent first."""
-    asked = sa.select(_c.decision_id).where(sa.text("candidate.live"), _c.person_id == person.id)
+    councils = sa.select(_c.decision_id).where(sa.text("candidate.live"), _c.person_id == person.id)
     acted = sa.exists().where(_a.decision_id == _d.id, _a.person_id == person.id)
     query = (
         sa.select(_d.id, t.case.c.scope)
         .join_from(t.decision, t.case, t.case.c.id == _d.case_id)
-        .where(_d.id.in_(asked), _d.form == LockedMultisig.form, _d.state == "open", t.case.c.is_open, ~acted)
+        .where(_d.id.in_(councils), _d.form == LockedMultisig.form, _d.state == "open", t.case.c.is_open, ~acted)
         .order_by(_d.due_at.asc().nulls_last(), _d.id)
         .limit(MOST)
     )

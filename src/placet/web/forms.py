@@ -237,8 +237,8 @@ def _read(one: Field, name: str, pointer: str, sent: Mapping[str, str], faults: 
         data: dict[str, Any] = {}
         for part in one.parts:
             _put(data, part.name, _read(part, f"{name}.{part.name}", f"{pointer}/{part.name}", sent, faults))
-        filled = any(value not in (False, {}, []) for value in data.values())
-        return data if filled or one.required else None
+        written = any(value not in (False, {}, []) for value in data.values())
+        return data if written or one.required else None
     if one.kind == "list" and one.item is not None:
         return _read_rows(one, one.item, name, pointer, sent, faults)
     text = sent.get(name, "").strip()
