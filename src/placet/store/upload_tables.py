@@ -15,4 +15,6 @@ upload = sa.Table(
     sa.Column("media_type", sa.Text, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("at", Instant, nullable=False, index=True),
+    # Since when the content is being deleted.
+    sa.Column("going_at", Instant),
 )

@@ -16,8 +16,6 @@ from placet.store.documents import MOST_BYTES, MOST_FILES, Stored
 from placet.store.engine import Tx
 
 LIFE = timedelta(hours=24)
-GOING = timedelta(days=36500)
-"""So much before the real time stands in a row whose content is being deleted since then."""
 CUT_SHORT = timedelta(hours=1)
 """Whoever deletes and takes longer has been cut short; no call to a storage waits so long."""
 
@@ -76,11 +74,9 @@ def announce(tx: Tx, person: str, hashes: Collection[str]) -> bool:
     for hash in sorted(set(hashes)):
         row = {"person_id": person, "hash": hash, "filename": "", "media_type": "", "size": 0}
         tx.insert_ignoring(t.upload, {**row, "at": tx.now - LIFE})
-    mine = (
-        (_u.person_id == person) & _u.hash.in_(sorted(hashes)) & (_u.at < tx.now - LIFE) & (_u.at > tx.now - GOING / 2)
-    )
+    mine = (_u.person_id == person) & _u.hash.in_(sorted(hashes)) & (_u.at < tx.now - LIFE) & _u.going_at.is_(None)
     tx.conn.execute(t.upload.update().where(mine).values(at=tx.now - LIFE))
-    going = sa.select(_u.hash).where(_u.hash.in_(sorted(hashes)), _u.at < tx.now - GOING / 2).limit(1)
+    going = sa.select(_u.hash).where(_u.hash.in_(sorted(hashes)), _u.going_at.is_not(None)).limit(1)
     return tx.conn.execute(going).first() is None
 
 
@@ -91,7 +87,7 @@ def sweep(tx: Tx, limit: int = 100) -> frozenset[str]:
     this transaction, and is told to wait until it is gone.
     """
     over = _u.at <= tx.now - 2 * LIFE
-    idle = (_u.at > tx.now - GOING / 2) | (_u.at < tx.now - GOING - CUT_SHORT)
+    idle = _u.going_at.is_(None) | (_u.going_at < tx.now - CUT_SHORT)
     old = sa.select(_u.hash).where(over, idle).order_by(_u.hash).limit(limit)
     if tx.conn.execute(old.limit(1)).first() is None:
         return frozenset()
@@ -103,10 +99,10 @@ def sweep(tx: Tx, limit: int = 100) -> frozenset[str]:
     needed = documents.named(tx, sorted(hashes)) | set(tx.conn.execute(fresh).scalars())
     going = hashes - needed
     tx.conn.execute(t.upload.delete().where(_u.hash.in_(sorted(needed)), over))
-    tx.conn.execute(t.upload.update().where(_u.hash.in_(sorted(going))).values(at=tx.now - GOING))
+    tx.conn.execute(t.upload.update().where(_u.hash.in_(sorted(going))).values(going_at=tx.now))
     return frozenset(going)
 
 
 def gone(tx: Tx, hashes: Collection[str]) -> None:
     """This content is deleted; the same can be stored again."""
-    tx.conn.execute(t.upload.delete().where(_u.hash.in_(sorted(hashes)), _u.at < tx.now - GOING / 2))
+    tx.conn.execute(t.upload.delete().where(_u.hash.in_(sorted(hashes)), _u.going_at.is_not(None)))

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
+        sa.Column("going_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_upload_person_id"),
         sa.PrimaryKeyConstraint("person_id", "hash", name="pk_upload"),
     )
