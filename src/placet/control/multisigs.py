@@ -18,7 +18,7 @@ from placet.control.tasks import SIGNAL_LIFE
 from placet.control.views import CaseRef, Page, SignalTokenView, View, WhyNot
 from placet.domain import multisig as rule
 from placet.domain.intent import Intent
-from placet.domain.multisig import Act, MultisigRules
+from placet.domain.multisig import Act, Heard, MultisigRules
 from placet.domain.people import Person, Role
 from placet.domain.said import Said, Text
 from placet.domain.signature import BadSignature, CannotRecover, normal
@@ -144,7 +144,8 @@ class Multisigs:
             cases = {row[0]: dict(zip(t.case.c.keys(), row[2:], strict=True)) for row in shown}
             check(tx, [case["id"] for case in cases.values()])
             # Whoever lost the role since is no longer waited for.
-            lines = [_line(council, person) for council in _councils(tx, cases) if multisig.holds_role(council, person)]
+            councils = _councils(tx, cases, person)
+            lines = [_line(council, person) for council in councils if multisig.holds_role(council, person)]
             following = None
             if len(rows) > page.limit:
                 due_at = shown[-1].due_at
@@ -260,22 +261,40 @@ def _case_of(tx: Tx, person: Person, multisig_id: str) -> Mapping[Any, Any] | No
 
 
 class _Known(LockedMultisig):
-    """One of many that are only looked at, whose acts were loaded with those of the others."""
+    """One of many that one person only looks at: what it would ask of the database was asked for all of them."""
 
-    def __init__(self, case: LockedCase, row: Mapping[Any, Any], acts: list[Any]) -> None:
+    def __init__(
+        self, case: LockedCase, row: Mapping[Any, Any], acts: list[Any], able: set[str], barred: str | None
+    ) -> None:
         super().__init__(case, row)
-        self._acts = acts
+        self._acts, self._able, self._barred = acts, able, barred
+        self._heard = multisig.heard_of(row, acts)
+
+    @property
+    def heard(self) -> Heard:
+        return self._heard
 
     def acts(self) -> list[Any]:
         return self._acts
 
+    def able(self) -> set[str]:
+        return self._able
 
-def _councils(tx: Tx, cases: Mapping[str, Mapping[Any, Any]]) -> list[LockedMultisig]:
-    """Several multisigs, by the rows of their cases, in that order."""
+    def barred(self, person: str) -> str | None:
+        return self._barred
+
+
+def _councils(tx: Tx, cases: Mapping[str, Mapping[Any, Any]], person: Person) -> list[LockedMultisig]:
+    """Several multisigs as this person sees them, by the rows of their cases, in that order."""
     query = sa.select(t.decision).where(t.decision.c.id.in_(list(cases)))
     rows = {row["id"]: row for row in tx.conn.execute(query).mappings()}
-    acts = multisig.acts_of(tx, list(cases))
-    return [_Known(LockedCase(tx, case), rows[one], acts.get(one, [])) for one, case in cases.items()]
+    acts, barred = multisig.acts_of(tx, list(cases)), multisig.barred_from(tx, list(cases), person.id)
+    rules = [(MultisigRules.model_validate(rows[one]["rules"]), case["scope"]) for one, case in cases.items()]
+    able = multisig.able_in(tx, rules)
+    return [
+        _Known(LockedCase(tx, case), rows[one], acts.get(one, []), there, barred.get(one))
+        for (one, case), there in zip(cases.items(), able, strict=True)
+    ]
 
 
 def _council(tx: Tx, multisig_id: str, case: Mapping[Any, Any]) -> LockedMultisig:
@@ -295,7 +314,7 @@ def _typed(rules: MultisigRules) -> dict[str, Any] | None:
 
 def _explained(council: LockedMultisig) -> Said:
     if council.is_open:
-        return rule.multisig_sentence(council.rules, council.heard, council.case.tx.now, multisig.able(council))
+        return rule.multisig_sentence(council.rules, council.heard, council.case.tx.now, council.able())
     return reading.closed(council.verdict)
 
 
@@ -349,7 +368,7 @@ def _view(council: LockedMultisig, person: Person) -> MultisigView:
         council=rules.council,
         members=members,
         ordered=rules.ordered,
-        turn=rule.turn(rules, council.heard, multisig.able(council)) if council.is_open else None,
+        turn=rule.turn(rules, council.heard, council.able()) if council.is_open else None,
         my_act=acts[person.id].outcome if person.id in acts else None,
         can_approve=line.why_not is None,
         can_refuse=multisig.hindrance(council, person, Act.REFUSE) is None,

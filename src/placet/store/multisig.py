@@ -47,6 +47,15 @@ class LockedMultisig(LockedDecision):
     def heard(self) -> Heard:
         return heard_of(self.row, self.acts())
 
+    def barred(self, person: str) -> str | None:
+        """Why this person was kept out, if they were."""
+        found = self.case.tx.conn.execute(_BARRED, {"of_task": self.id, "of_who": person})
+        return found.scalar_one_or_none()
+
+    def able(self) -> set[str]:
+        """Which members can act now: they are active, and still hold the role."""
+        return able_in(self.case.tx, [(self.rules, self.case["scope"])])[0]
+
     def times(self) -> tuple[datetime | None, datetime | None]:
         heard = heard_of(self.row, ())
         return rule.deadline(self.rules, heard), rule.next_at(self.rules, heard)
@@ -103,6 +112,12 @@ def acts_of(tx: Tx, multisigs: Collection[str]) -> dict[str, list[Any]]:
         for act in tx.conn.execute(sa.select(t.act).where(_a.decision_id.in_(multisigs))):
             found.setdefault(act.decision_id, []).append(act)
     return found
+
+
+def barred_from(tx: Tx, multisigs: Collection[str], person: str) -> dict[str, str]:
+    """From which of these multisigs this person was kept out, and why."""
+    query = sa.select(_x.decision_id, _x.reason).where(_x.decision_id.in_(multisigs), _x.person_id == person)
+    return {row.decision_id: row.reason for row in tx.conn.execute(query)} if multisigs else {}
 
 
 def _line(act: Any) -> int:
@@ -167,19 +182,14 @@ def locked_multisig(tx: Tx, multisig_id: str) -> Iterator[LockedMultisig]:
 
 def standing(council: LockedMultisig, person: Person) -> MemberStanding:
     """What this person is to this multisig, looked up now."""
-    barred = council.case.tx.conn.execute(_BARRED, {"of_task": council.id, "of_who": person.id}).scalar_one_or_none()
-    return MemberStanding(person=person.id, holds_role=holds_role(council, person), excluded=barred)
+    holds = holds_role(council, person)
+    return MemberStanding(person=person.id, holds_role=holds, excluded=council.barred(person.id))
 
 
 def holds_role(council: LockedMultisig, person: Person) -> bool:
     """Whether this person holds the role of the council now."""
     role = council.rules.council
     return person.active and person.holds(role.name, role.scope or council.case["scope"])
-
-
-def able(council: LockedMultisig) -> set[str]:
-    """Which members can act now: they are active, and still hold the role."""
-    return able_in(council.case.tx, [(council.rules, council.case["scope"])])[0]
 
 
 def able_in(tx: Tx, councils: Sequence[tuple[MultisigRules, str]]) -> list[set[str]]:
@@ -216,7 +226,7 @@ def holding(tx: Tx, council: Role, scope: str) -> list[Member]:
 
 def state_of(council: LockedMultisig) -> dict[str, Any]:
     # Who else is able matters to an act only where it says whose turn it is.
-    there = able(council) if council.rules.ordered else None
+    there = council.able() if council.rules.ordered else None
     return {"is_open": council.is_open, "paused": council.case.paused, "able": there}
 
 
@@ -229,4 +239,4 @@ def decide(council: LockedMultisig, comment: str) -> bool:
 
 
 def turn_of(council: LockedMultisig) -> str | None:
-    return rule.turn(council.rules, council.heard, able(council)) if council.is_open else None
+    return rule.turn(council.rules, council.heard, council.able()) if council.is_open else None
