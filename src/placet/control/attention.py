@@ -7,22 +7,21 @@ import sqlalchemy as sa
 
 from placet.control import reading
 from placet.control.listing import Narrowing, Place, newest
-from placet.control.overview_views import Attention
+from placet.control.overview_views import MOST_LISTED, Attention
 from placet.domain.people import Person
 from placet.domain.step import StepState
 from placet.store import tables as t
 from placet.store.engine import Tx
 
-LISTED = 50
 NEEDED = Narrowing(state="needs-attention")
 
 _s, _d = t.step.c, t.decision.c
 
 
-def needed(tx: Tx, person: Person, most: int = LISTED) -> tuple[list[Attention], bool]:
-    """The newest of these cases that this person sees, and whether there are more."""
-    found = newest(tx, person, NEEDED, None, most + 1)
-    return lines(tx, found[:most]), len(found) > most
+def needed(tx: Tx, person: Person, most: int) -> tuple[list[Attention], int]:
+    """The newest of these cases that this person sees; and how many there are, up to one more than can be listed."""
+    found = newest(tx, person, NEEDED, None, MOST_LISTED + 1)
+    return lines(tx, found[:most]), len(found)
 
 
 def lines(tx: Tx, places: Sequence[Place]) -> list[Attention]:
@@ -45,7 +44,8 @@ def _asking(tx: Tx, cases: Sequence[str]) -> dict[str, Mapping[Any, Any]]:
     if not cases:
         return {}
     still = (_d.case_id.in_(cases), _d.state == "open", _d.form == "task", _d.name.startswith("attention"))
-    return {row["case_id"]: row for row in tx.conn.execute(sa.select(t.decision).where(*still)).mappings()}
+    query = sa.select(_d.case_id, _d.id, _d.opened_at, _d.rules).where(*still)
+    return {row["case_id"]: row for row in tx.conn.execute(query).mappings()}
 
 
 def _line(case: Mapping[Any, Any], failed: Mapping[Any, Any] | None, asking: Mapping[Any, Any] | None) -> Attention:

@@ -1,7 +1,6 @@
 """How many cases there are, by kind and state, within what a person sees."""
 
 from collections import Counter
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -33,31 +32,44 @@ class CountsView(View):
 
 
 def cases(tx: Tx, person: Person, which: Narrowing) -> CountsView:
+    items = lines(tx, person, which)
+    complete = sees_all(person) or not _is_cut(tx, person, MOST_OWN)
+    return CountsView(items=items, total=sum(line.cases for line in items), complete=complete)
+
+
+def lines(tx: Tx, person: Person, which: Narrowing) -> list[CountLine]:
+    """The counts alone."""
     told = [*fits(tx, which), *in_time(which, _k.opened_at)]
-    complete = True
     if sees_all(person):
         counted = _counted(tx, *told)
     else:
         scopes = scopes_seen(person)
         counted = _counted(tx, _k.scope.in_(scopes), *told) if scopes else Counter()
         beside = (_k.scope.not_in(scopes),) if scopes else ()
-        counted += _counted(tx, _k.id.in_(own(person, MOST_OWN)), *beside, *told)
-        complete = not is_cut(tx, person, MOST_OWN)
-    lines = [CountLine(kind=kind, state=state, cases=number) for (kind, state), number in sorted(counted.items())]
-    return CountsView(items=lines, total=sum(counted.values()), complete=complete)
+        if newest := [sa.select(some.c.case_id) for some in _own(person, MOST_OWN)]:
+            counted += _counted(tx, _k.id.in_(sa.union(*newest)), *beside, *told)
+    return [CountLine(kind=kind, state=state, cases=number) for (kind, state), number in sorted(counted.items())]
 
 
-def own(person: Person, most: int) -> sa.CompoundSelect[Any]:
-    """The single cases that this person sees beside whole scopes, the newest of each reason."""
-    parts = []
-    for way in ways(person):
-        if not way.is_case:
-            newest = sa.select(way.case_id.label("case_id")).where(way.where).order_by(way.opened_at.desc()).limit(most)
-            parts.append(sa.select(newest.subquery().c.case_id))
-    return sa.union(*parts or [sa.select(sa.null().label("case_id")).where(sa.false())])
+def newest_own(tx: Tx, person: Person, most: int) -> tuple[list[str], bool]:
+    """The single cases that this person sees beside whole scopes, by the newest rows of each reason; and whether one of
+    the reasons has more than so many rows."""
+    parts = [sa.select(sa.literal(number), part.c.case_id) for number, part in enumerate(_own(person, most + 1))]
+    rows = tx.conn.execute(sa.union_all(*parts)).all() if parts else []
+    each = Counter(number for number, _ in rows)
+    return sorted({case_id for _, case_id in rows}), max(each.values(), default=0) > most
 
 
-def is_cut(tx: Tx, person: Person, most: int) -> bool:
+def _own(person: Person, most: int) -> list[sa.Subquery]:
+    """The newest rows of each reason for which this person sees single cases."""
+    return [
+        sa.select(way.case_id.label("case_id")).where(way.where).order_by(way.opened_at.desc()).limit(most).subquery()
+        for way in ways(person)
+        if not way.is_case
+    ]
+
+
+def _is_cut(tx: Tx, person: Person, most: int) -> bool:
     """Whether somebody sees more single cases for one reason than so many."""
     for way in ways(person):
         if not way.is_case:

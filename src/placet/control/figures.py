@@ -1,7 +1,7 @@
 """The figures of the overview, each from an index and from no more rows than it says."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from math import ceil
 from statistics import median
@@ -9,15 +9,14 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from placet.control.counting import is_cut as is_cut_at
 from placet.control.merging import merged
-from placet.control.overview_views import Budget, Overdue, Throughput, Turnout, Waiting
-from placet.control.part import MOST_OWN, Part
+from placet.control.overview_views import MOST_LISTED, Budget, Overdue, Throughput, Turnout, Waiting
+from placet.control.part import Part
 from placet.domain.ballot import BallotRules
 from placet.domain.task import RungAction
 from placet.store import funds
 from placet.store import tables as t
-from placet.store.ballots import LockedBallot, count_of
+from placet.store.ballots import count_of
 from placet.store.engine import Tx
 from placet.store.instant import EPOCH
 from placet.store.tasks import LockedTask
@@ -25,18 +24,13 @@ from placet.store.tasks import LockedTask
 NEWEST, LEAST = 300, 100
 """So many decisions of each form tell how long people take; at least so many of each scope."""
 
-MOST_STEPS, MOST_BALLOTS, MOST_OVERDUE = 40, 50, 50
+MOST_STEPS = 40
 DAY_US = 24 * 60 * 60 * 1_000_000
 
 _k, _d, _c, _l = t.case.c, t.decision.c, t.candidate.c, t.ledger.c
 # In plain words: SQLite knows a partial index only by them.
 CLIMBED = sa.text("decision.state = 'open' AND decision.rung > 0")
 OPEN = sa.text("decision.state = 'open'")
-
-
-def is_cut(tx: Tx, part: Part) -> bool:
-    """Whether somebody sees more single cases than the figures look at."""
-    return not part.everything and is_cut_at(tx, part.person, MOST_OWN)
 
 
 def throughput(tx: Tx, part: Part, since: datetime, by: Literal["day", "week"]) -> list[Throughput]:
@@ -54,14 +48,28 @@ def throughput(tx: Tx, part: Part, since: datetime, by: Literal["day", "week"]) 
     ]
 
 
-def waiting(tx: Tx, part: Part, since: datetime) -> list[Waiting]:
-    """How long people took, by kind and step; a pause does not count."""
+def decided(tx: Tx, part: Part, form: str, since: datetime) -> Sequence[Any]:
+    """The decisions of this form that were decided last, newest first: when, of what, and how long they were open."""
+    pieces = part.pieces(_d.case_id, _d.scope)
+    each = max(NEWEST // len(pieces), LEAST)
+    # Single cases are looked up by their ids: everybody's decisions of that time would be many more.
+    by_case = sa.func.coalesce(_d.closed_at, sa.literal(EPOCH, _d.closed_at.type), type_=_d.closed_at.type)
+    found: list[Any] = []
+    for number, piece in enumerate(pieces):
+        ended = _d.closed_at if part.everything or number < len(pieces) - 1 else by_case
+        query = sa.select(_d.id, _d.form, _d.kind, _d.name, _d.opened_at, _d.closed_at, _d.shift_us)
+        query = query.where(_d.form == form, ended >= since, _d.state == "closed", *piece)
+        found += tx.conn.execute(query.order_by(ended.desc()).limit(each))
+    return sorted(found, key=lambda row: (row.closed_at, row.id), reverse=True)[:NEWEST]
+
+
+def waiting(decisions: Iterable[Any]) -> list[Waiting]:
+    """How long people took over these, by kind and step; a pause does not count."""
     took: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for form in (LockedTask.form, LockedBallot.form):
-        for row in _closed(tx, part, form, since, NEWEST, _d.kind, _d.name, _d.opened_at, _d.shift_us):
-            stood = timedelta(microseconds=row.shift_us)
-            seconds = (row.closed_at - row.opened_at - stood).total_seconds()
-            took[row.kind or "", row.name, form].append(max(seconds, 0.0))
+    for row in decisions:
+        stood = timedelta(microseconds=row.shift_us)
+        seconds = (row.closed_at - row.opened_at - stood).total_seconds()
+        took[row.kind or "", row.name, row.form].append(max(seconds, 0.0))
     lines = [
         Waiting(kind=kind, name=name, form=form, decided=len(all_of), median=median(all_of), p90=_p90(all_of))
         for (kind, name, form), all_of in took.items()
@@ -70,14 +78,15 @@ def waiting(tx: Tx, part: Part, since: datetime) -> list[Waiting]:
     return sorted(most, key=lambda line: (line.kind, line.name, line.form))
 
 
-def turnout(tx: Tx, part: Part, since: datetime) -> list[Turnout]:
-    """How many voted, of the ballots that closed; newest first."""
-    ended = [row.id for row in _closed(tx, part, LockedBallot.form, since, MOST_BALLOTS)]
-    return [_turnout(row) for row in _full(tx, ended, _d.closed_at.desc())]
+def turnout(tx: Tx, ballots: Iterable[Any]) -> list[Turnout]:
+    """How many voted, of these; newest first."""
+    columns = (_d.closed_at, _d.rules, _d.tally, _d.shift_us, _d.verdict)
+    return [_turnout(row) for row in _full(tx, [row.id for row in ballots], _d.closed_at.desc(), *columns)]
 
 
-def overdue(tx: Tx, part: Part) -> tuple[list[Overdue], bool]:
-    """Open tasks that were escalated or are past their deadline, oldest first; and whether there are more."""
+def overdue(tx: Tx, part: Part, most: int) -> tuple[list[Overdue], int]:
+    """Open tasks that were escalated or are past their deadline, oldest first; and how many there are, up to one more
+    than can be listed."""
     raised = sa.exists().where(_c.decision_id == _d.id, _c.via == "escalation")
     late = (OPEN, _d.next_at <= tx.now, _d.due_at < tx.now)
     branches: list[sa.Select[Any]] = []
@@ -86,10 +95,11 @@ def overdue(tx: Tx, part: Part) -> tuple[list[Overdue], bool]:
             query = sa.select(_d.id, _d.opened_at).join_from(t.decision, t.case, _k.id == _d.case_id)
             query = query.where(*condition, _d.form == LockedTask.form, _k.paused_at.is_(None), *piece)
             order = (_d.opened_at,) if condition is not late else (_d.next_at,)
-            branches.append(query.order_by(*order).limit(MOST_OVERDUE + 1))
+            branches.append(query.order_by(*order).limit(MOST_LISTED + 1))
     oldest = sorted(merged(tx, branches), key=lambda row: (row[1], row[0]))
-    rows = _full(tx, [row[0] for row in oldest[:MOST_OVERDUE]], _d.opened_at)
-    return [_overdue(row) for row in rows], len(oldest) > MOST_OVERDUE
+    columns = (_d.opened_at, _d.due_at, _d.rules, _d.rung)
+    rows = _full(tx, [row[0] for row in oldest[:most]], _d.opened_at, *columns)
+    return [_overdue(row) for row in rows], min(len(oldest), MOST_LISTED + 1)
 
 
 def budget(tx: Tx, since: date, until: date) -> list[Budget]:
@@ -120,30 +130,13 @@ def budget(tx: Tx, since: date, until: date) -> list[Budget]:
     return told[::-1]
 
 
-def _closed(
-    tx: Tx, part: Part, form: str, since: datetime, most: int, *columns: sa.ColumnElement[Any]
-) -> Sequence[Any]:
-    """The decisions of this form that were decided last, newest first."""
-    pieces = part.pieces(_d.case_id, _d.scope)
-    each = max(most // len(pieces), LEAST)
-    # Single cases are looked up by their ids: everybody's decisions of that time would be many more.
-    by_case = sa.func.coalesce(_d.closed_at, sa.literal(EPOCH, _d.closed_at.type), type_=_d.closed_at.type)
-    found: list[Any] = []
-    for number, piece in enumerate(pieces):
-        ended = _d.closed_at if part.everything or number < len(pieces) - 1 else by_case
-        query = sa.select(_d.id, _d.closed_at, *columns)
-        query = query.where(_d.form == form, ended >= since, _d.state == "closed", *piece)
-        found += tx.conn.execute(query.order_by(ended.desc()).limit(each))
-    return sorted(found, key=lambda row: (row.closed_at, row.id), reverse=True)[:most]
-
-
-def _full(tx: Tx, ids: Sequence[str], order: Any) -> Iterator[Mapping[Any, Any]]:
-    """The rows of these decisions, with the title of their case."""
+def _full(tx: Tx, ids: Sequence[str], order: Any, *columns: sa.ColumnElement[Any]) -> Sequence[Mapping[Any, Any]]:
+    """These columns of these decisions, with the title and scope of their case."""
     if not ids:
-        return iter(())
-    query = sa.select(t.decision, _k.title.label("case_title"), _k.scope.label("case_scope"))
+        return ()
+    query = sa.select(_d.id, _d.case_id, _k.title.label("case_title"), _k.scope.label("case_scope"), *columns)
     query = query.join_from(t.decision, t.case, _k.id == _d.case_id).where(_d.id.in_(ids)).order_by(order, _d.id)
-    return iter(tx.conn.execute(query).mappings().all())
+    return tx.conn.execute(query).mappings().all()
 
 
 def _turnout(row: Mapping[Any, Any]) -> Turnout:

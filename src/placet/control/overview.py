@@ -6,44 +6,48 @@ from typing import Literal
 from placet.control import attention, counting, figures
 from placet.control.door import Door
 from placet.control.listing import Narrowing
-from placet.control.overview_views import OverviewView, Period
+from placet.control.overview_views import MOST_LISTED, OverviewView, Period
 from placet.control.part import Part
 from placet.domain.access import Action, permitted
 from placet.domain.people import Person
+from placet.store.ballots import LockedBallot
 from placet.store.engine import Tx
+from placet.store.tasks import LockedTask
 
 
 class Overview:
     def __init__(self, door: Door) -> None:
         self._door = door
 
-    async def show(self, person: Person, period: Period) -> OverviewView:
-        """The figures of the period, of what this person sees."""
-        return await self._door.read(lambda tx: _shown(tx, person, period))
+    async def show(self, person: Person, period: Period, listed: int = MOST_LISTED) -> OverviewView:
+        """The figures of the period, of what this person sees; so many of each list."""
+        return await self._door.read(lambda tx: _shown(tx, person, period, listed))
 
 
-def _shown(tx: Tx, person: Person, period: Period) -> OverviewView:
-    part, until = Part(person), tx.now.date()
+def _shown(tx: Tx, person: Person, period: Period, listed: int) -> OverviewView:
+    part, until = Part(tx, person), tx.now.date()
     since = _first_day(until, period)
     moment = datetime(since.year, since.month, since.day, tzinfo=UTC)
-    counts = counting.cases(tx, person, Narrowing())
-    overdue, overdue_more = figures.overdue(tx, part)
-    needing, needing_more = attention.needed(tx, person)
+    overdue, late = figures.overdue(tx, part, listed)
+    needing, failed = attention.needed(tx, person, listed)
+    tasks, ballots = (figures.decided(tx, part, form, moment) for form in (LockedTask.form, LockedBallot.form))
     reads_budget = any(permitted(person, Action.READ_FAUCET, grant.scope) for grant in person.grants)
     return OverviewView(
         sees=_sees(part),
-        scopes=[] if part.everything else part.scopes,
+        scopes=part.scopes,
         since=since,
         until=until,
-        complete=counts.complete and not figures.is_cut(tx, part),
-        counts=counts.items,
+        complete=not part.is_cut,
+        counts=counting.lines(tx, person, Narrowing()),
         throughput=figures.throughput(tx, part, moment, period.by),
-        waiting=figures.waiting(tx, part, moment),
-        turnout=figures.turnout(tx, part, moment),
+        waiting=figures.waiting([*tasks, *ballots]),
+        turnout=figures.turnout(tx, ballots[:listed]),
         overdue=overdue,
-        overdue_more=overdue_more,
+        overdue_number=late,
+        overdue_more=late > len(overdue),
         attention=needing,
-        attention_more=needing_more,
+        attention_number=failed,
+        attention_more=failed > len(needing),
         budget=figures.budget(tx, since, until) if reads_budget else None,
     )
 

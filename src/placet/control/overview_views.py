@@ -11,6 +11,9 @@ from placet.control.views import View
 
 Table = Literal["counts", "throughput", "waiting", "turnout", "overdue", "attention", "budget"]
 
+MOST_LISTED = 50
+"""So many entries has each list of single tasks, cases and ballots."""
+
 
 class Period(Sent):
     """Which days: the last so many, today among them; by `week`, each bar begins on a Monday."""
@@ -92,7 +95,8 @@ class OverviewView(View):
     """Figures of what the caller sees: `everything`, `scopes`, or single cases (`own`).
 
     `complete` is false when somebody sees so many single cases that the figures are of the newest only. `waiting` and
-    `turnout` are of the newest decisions of the period. `overdue_more` says that there are more than are listed.
+    `turnout` are of the newest decisions of the period. `overdue_more` says that there are more than are listed;
+    `overdue_number` counts them, up to 51.
     `budget` is null for who may not read it.
     """
 
@@ -106,7 +110,9 @@ class OverviewView(View):
     waiting: list[Waiting]
     turnout: list[Turnout]
     overdue: list[Overdue]
+    overdue_number: int
     overdue_more: bool
     attention: list[Attention]
+    attention_number: int
     attention_more: bool
     budget: list[Budget] | None

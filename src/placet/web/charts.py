@@ -40,10 +40,8 @@ class Figure:
     def table(self) -> Markup:
         """The same figures for who does not see the chart, or wants to copy them."""
         head = tag("tr", *(tag("th", column, scope="col") for column in self.columns))
-        body = [
-            tag("tr", tag("th", first, scope="row"), *(tag("td", cell) for cell in rest)) for first, *rest in self.rows
-        ]
-        return tag("table", tag("caption", self.title), tag("thead", head), tag("tbody", *body), class_="figures")
+        body = Markup("".join(map(_row, self.rows)))
+        return tag("table", tag("caption", self.title), tag("thead", head), tag("tbody", body), class_="figures")
 
 
 Say = Callable[[float], str]
@@ -63,64 +61,56 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], say: Say =
     wide = (WIDTH - LEFT) / max(len(labels), 1)
     floor = HEIGHT - BOTTOM
     parts = [_line(LEFT, floor, WIDTH, floor, "axis"), words_at(LEFT - 6, TOP + 10, say(most), "tick", "end")]
+    told = [tuple(map(say, one.values)) for one in series]
+    width = n(wide * 0.8)
     for at, label in enumerate(labels):
-        top = float(floor)
+        top, x = float(floor), n(LEFT + at * wide + wide * 0.1)
         for number, one in enumerate(series):
             high = _positive(one.values[at]) / most * (floor - TOP)
             if high:
                 top -= high
-                place = {"x": LEFT + at * wide + wide * 0.1, "y": top, "width": wide * 0.8, "height": high}
-                hint = tag("title", f"{label}, {one.name}: {say(one.values[at])}")
-                parts.append(tag("rect", hint, class_=f"bar series-{number % SERIES}", **place))
+                hint = _told(f"{label}, {one.name}: {told[number][at]}")
+                place = f'x="{x}" y="{n(top)}" width="{width}" height="{n(high)}"'
+                bar = f'<rect class="bar series-{number % SERIES}" {place}><title>{hint}</title></rect>'
+                parts.append(Markup(bar))
     for at in sorted({0, len(labels) // 2, len(labels) - 1} if labels else ()):
         side = "start" if at == 0 else "end" if at == len(labels) - 1 else "middle"
         parts.append(words_at(_x_of(at, len(labels), wide), HEIGHT - 8, labels[at], "tick", side))
-    rows = tuple((label, *(say(one.values[at]) for one in series)) for at, label in enumerate(labels))
-    told = _(
+    rows = tuple(zip(labels, *told, strict=True))
+    about = _(
         "%(title)s: %(bars)s bars, at most %(most)s.", title=title, bars=len(labels), most=say(max(sums, default=0.0))
     )
-    svg = _svg(told, WIDTH, HEIGHT, "bars", parts)
+    svg = _svg(about, WIDTH, HEIGHT, "bars", parts)
     return Figure(title, svg, ("", *(one.name for one in series)), rows)
 
 
 def spans(title: str, rows: Sequence[tuple[str, float, float]], say: Say = plain) -> Figure:
     """Horizontal bars, each below its name, with its median before its ninth of ten."""
     most = max((max(_positive(median), _positive(p90)) for _label, median, p90 in rows), default=0.0) or 1.0
-    high = max(len(rows), 1) * ROW + TOP
+    whole = (WIDTH - 120) / most
+    table = tuple((label, say(median), say(p90)) for label, median, p90 in rows)
     parts: list[Markup] = []
-    for at, (label, median, p90) in enumerate(rows):
-        y = TOP + at * ROW
-        hint = tag(
-            "title",
-            _(
-                "%(step)s: half within %(median)s, nine of ten within %(most)s",
-                step=label,
-                median=say(median),
-                most=say(p90),
-            ),
-        )
-        whole = (WIDTH - 120) / most
-        long, short = _positive(p90) * whole, _positive(median) * whole
+    for at, (label, half, nine) in enumerate(table):
+        y, long, short = TOP + at * ROW, _positive(rows[at][2]) * whole, _positive(rows[at][1]) * whole
+        hint = _("%(step)s: half within %(median)s, nine of ten within %(most)s", step=label, median=half, most=nine)
         parts.append(
             tag(
                 "g",
-                hint,
+                tag("title", hint),
                 words_at(1, y + LABEL - 8, shortened(label, LONGEST), "label"),
                 tag("rect", class_="span p90", x=1, y=y + LABEL, width=long, height=18),
                 tag("rect", class_="span median", x=1, y=y + LABEL + 4, width=short, height=10),
-                words_at(long + 8, y + LABEL + 14, say(p90), "tick"),
+                words_at(long + 8, y + LABEL + 14, nine, "tick"),
             )
         )
-    told = _(
+    about = _(
         "%(title)s: %(steps)s steps; the longest, nine of ten within %(most)s.",
         title=title,
         steps=len(rows),
         most=say(most if rows else 0.0),
     )
-    table = tuple((label, say(median), say(p90)) for label, median, p90 in rows)
-    return Figure(
-        title, _svg(told, WIDTH, high, "spans", parts), ("", _("Half within"), _("Nine of ten within")), table
-    )
+    svg = _svg(about, WIDTH, max(len(rows), 1) * ROW + TOP, "spans", parts)
+    return Figure(title, svg, ("", _("Half within"), _("Nine of ten within")), table)
 
 
 def tag(name: str, *content: str | Markup, **attributes: str | float) -> Markup:
@@ -170,6 +160,12 @@ def _x_of(at: int, labels: int, wide: float) -> float:
     if at == 0:
         return LEFT
     return WIDTH if at == labels - 1 else LEFT + (at + 0.5) * wide
+
+
+def _row(cells: Sequence[str]) -> str:
+    # Line by line, as there may be thousands of cells.
+    first, *rest = map(_told, cells)
+    return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>'
 
 
 def _told(value: str | float) -> str:

@@ -10,7 +10,7 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 
 from placet.control.csv_export import TableExport
-from placet.control.overview_views import OverviewView, Period, Throughput
+from placet.control.overview_views import MOST_LISTED, OverviewView, Period, Throughput
 from placet.store.cases import OPEN_STATES, CaseState
 from placet.web.charts import SERIES, Figure, Series, bars, spans
 from placet.web.pages import control_of, label, page, router
@@ -27,7 +27,7 @@ PERIODS = (
     (later("90 days"), "days=90&by=week"),
     (later("A year"), "days=364&by=week"),
 )
-MOST_STEPS, MOST_BALLOTS = 12, 8
+MOST_STEPS, LISTED = 12, 10
 CSV = "text/csv; charset=utf-8"
 
 
@@ -42,7 +42,7 @@ class Drawn:
 
 @routes.get("/overview")
 async def show(request: Request, visitor: Visitor, period: Annotated[Period, Query()]) -> Response:
-    view = await control_of(request).overview.show(visitor.person, period)
+    view = await control_of(request).overview.show(visitor.person, period, LISTED)
     standing = {state: sum(line.cases for line in view.counts if line.state == state) for state in CaseState}
     return page(
         request,
@@ -55,7 +55,7 @@ async def show(request: Request, visitor: Visitor, period: Annotated[Period, Que
         periods=PERIODS,
         chosen=f"days={period.days}&by={period.by}",
         step_name=step_name,
-        turnout=view.turnout[:MOST_BALLOTS],
+        most=MOST_LISTED,
     )
 
 
@@ -126,10 +126,10 @@ def _told(kind: str) -> str:
 
 
 def _day(day: date) -> str:
-    return str(format_date(day, "d MMM", locale=reader().language))
+    return str(format_date(day, "d MMM", locale=reader().locale))
 
 
 def lasting(seconds: float) -> str:
     """A length of time in its largest fitting unit."""
     length = timedelta(seconds=seconds)
-    return str(format_timedelta(length, threshold=2, format="short", locale=reader().language))
+    return str(format_timedelta(length, threshold=2, format="short", locale=reader().locale))

@@ -86,7 +86,7 @@ def _distance(length: timedelta) -> str:
     number, unit = largest(length)
     # The unit stays the one that was chosen: ten days are not a week.
     rounded = timedelta(**{f"{unit}s": number})
-    return str(format_timedelta(rounded, unit, math.inf, add_direction=True, locale=reader().language))
+    return str(format_timedelta(rounded, unit, math.inf, add_direction=True, locale=reader().locale))
 
 
 def _clause(told: str | Markup) -> str | Markup:

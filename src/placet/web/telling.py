@@ -64,7 +64,7 @@ HEADING = re.compile(r"<(/?)h([1-6])>")
 
 def amount(number: float) -> str:
     """An amount in the smallest unit, with its thousands apart."""
-    return str(format_decimal(number, locale=reader().language))
+    return str(format_decimal(number, locale=reader().locale))
 
 
 def device(agent: str) -> str:
@@ -92,7 +92,7 @@ def columns(value: Any) -> list[str]:
 def file_size(octets: int) -> str:
     """The size of a file, in kilobytes or megabytes."""
     unit, size = ("megabyte", 1e6) if octets >= 1e6 else ("kilobyte", 1e3)
-    return str(format_unit(max(round(octets / size, 1), 0.1), f"digital-{unit}", "short", locale=reader().language))
+    return str(format_unit(max(round(octets / size, 1), 0.1), f"digital-{unit}", "short", locale=reader().locale))
 
 
 def prose(text: str) -> Markup:
@@ -111,7 +111,7 @@ def span(text: object) -> str:
         return _n("%(num)s business day", "%(num)s business days", number)
     # Of a length of time Babel knows more languages in full than of a unit; the unit stays the one that was chosen.
     long = timedelta(**{f"{UNITS[unit]}s": number})
-    return str(format_timedelta(long, UNITS[unit], threshold=math.inf, locale=reader().language))
+    return str(format_timedelta(long, UNITS[unit], threshold=math.inf, locale=reader().locale))
 
 
 def policy(values: Mapping[str, Any]) -> list[tuple[str, str]]:

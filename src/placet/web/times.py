@@ -16,11 +16,11 @@ def absolute(at: datetime) -> str:
     # Where a zone has no name people would know, it is told by its distance.
     name = local.tzname() or "UTC"
     zone = f"UTC{name}" if name[0] in "+-" else name
-    return f"{format_datetime(local, 'd MMMM y, HH:mm', locale=who.language)} {zone}"
+    return f"{format_datetime(local, 'd MMMM y, HH:mm', locale=who.locale)} {zone}"
 
 
 def relative(at: datetime) -> str:
-    return str(format_timedelta(at - reader().now, add_direction=True, locale=reader().language))
+    return str(format_timedelta(at - reader().now, add_direction=True, locale=reader().locale))
 
 
 def moment(at: datetime) -> Markup:

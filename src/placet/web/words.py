@@ -32,8 +32,13 @@ PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
 @lru_cache(maxsize=16)
+def locale_of(language: str) -> Locale:
+    """Read once: a page tells of hundreds of times and numbers."""
+    return Locale.parse(language)
+
+
 def direction_of(language: str) -> Literal["ltr", "rtl"]:
-    return "rtl" if Locale.parse(language).text_direction == "rtl" else "ltr"
+    return "rtl" if locale_of(language).text_direction == "rtl" else "ltr"
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,10 @@ class Reader:
     zone: ZoneInfo = UNIVERSAL
     fixed: bool = False
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def locale(self) -> Locale:
+        return locale_of(self.language)
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
@@ -76,7 +85,7 @@ def reading(who: Reader) -> Iterator[None]:
 def languages() -> dict[str, str]:
     """Every language there is a catalogue for, with its own name for itself."""
     found = [file.parents[1].name for file in LOCALES.glob("*/LC_MESSAGES/placet.po")]
-    return {code: Locale.parse(code).get_display_name(code) or code for code in sorted({SOURCE, *found})}
+    return {code: locale_of(code).get_display_name(code) or code for code in sorted({SOURCE, *found})}
 
 
 @lru_cache(maxsize=16)
