@@ -1,6 +1,8 @@
 """How many cases there are, by kind and state, within what a person sees."""
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,6 +15,9 @@ from placet.store.sight import scopes_seen, sees_all, ways
 
 MOST_OWN = 10_000
 """Of each reason for which somebody sees single cases, the newest so many are counted."""
+
+Counts = Counter[tuple[str, str]]
+"""Cases by kind and state."""
 
 _k = t.case.c
 
@@ -32,23 +37,36 @@ class CountsView(View):
 
 
 def cases(tx: Tx, person: Person, which: Narrowing) -> CountsView:
-    items = lines(tx, person, which)
-    complete = sees_all(person) or not _is_cut(tx, person, MOST_OWN)
+    told = [*fits(tx, which), *in_time(which, _k.opened_at)]
+    if sees_all(person):
+        items = lines(counted(tx, *told))
+        return CountsView(items=items, total=sum(line.cases for line in items), complete=True)
+    scopes = scopes_seen(person)
+    whole = counted(tx, _k.scope.in_(scopes), *told) if scopes else Counter()
+    items = lines(whole + beside(tx, person, MOST_OWN, *told))
+    complete = not _is_cut(tx, person, MOST_OWN)
     return CountsView(items=items, total=sum(line.cases for line in items), complete=complete)
 
 
-def lines(tx: Tx, person: Person, which: Narrowing) -> list[CountLine]:
-    """The counts alone."""
-    told = [*fits(tx, which), *in_time(which, _k.opened_at)]
-    if sees_all(person):
-        counted = _counted(tx, *told)
-    else:
-        scopes = scopes_seen(person)
-        counted = _counted(tx, _k.scope.in_(scopes), *told) if scopes else Counter()
-        beside = (_k.scope.not_in(scopes),) if scopes else ()
-        if newest := [sa.select(some.c.case_id) for some in _own(person, MOST_OWN)]:
-            counted += _counted(tx, _k.id.in_(sa.union(*newest)), *beside, *told)
-    return [CountLine(kind=kind, state=state, cases=number) for (kind, state), number in sorted(counted.items())]
+def lines(found: Counts) -> list[CountLine]:
+    return [CountLine(kind=kind, state=state, cases=number) for (kind, state), number in sorted(found.items())]
+
+
+def counted(tx: Tx, *told: sa.ColumnElement[bool], by: Sequence[sa.ColumnElement[Any]] = (_k.kind, _k.state)) -> Counts:
+    """The cases that fit these conditions; the database groups them `by` these columns."""
+    query = sa.select(_k.kind, _k.state, sa.func.count()).where(*told).group_by(*by)
+    found: Counts = Counter()
+    for kind, state, number in tx.conn.execute(query):
+        found[kind, state] += int(number)
+    return found
+
+
+def beside(tx: Tx, person: Person, most: int, *told: sa.ColumnElement[bool]) -> Counts:
+    """The single cases that this person sees beside whole scopes, the newest of each reason."""
+    newest, scopes = [sa.select(some.c.case_id) for some in _own(person, most)], scopes_seen(person)
+    if not newest:
+        return Counter()
+    return counted(tx, _k.id.in_(sa.union(*newest)), *((_k.scope.not_in(scopes),) if scopes else ()), *told)
 
 
 def newest_own(tx: Tx, person: Person, most: int) -> tuple[list[str], bool]:
@@ -77,8 +95,3 @@ def _is_cut(tx: Tx, person: Person, most: int) -> bool:
             if tx.conn.execute(beyond).first() is not None:
                 return True
     return False
-
-
-def _counted(tx: Tx, *told: sa.ColumnElement[bool]) -> Counter[tuple[str, str]]:
-    query = sa.select(_k.kind, _k.state, sa.func.count()).where(*told).group_by(_k.kind, _k.state)
-    return Counter({(kind, state): int(number) for kind, state, number in tx.conn.execute(query)})

@@ -1,6 +1,6 @@
 """The figures of the overview, each from an index and from no more rows than it says."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from math import ceil
@@ -9,14 +9,18 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from placet.control import counting
+from placet.control.counting import CountLine
+from placet.control.history import Flow, Past, date_of, day_in, moment
 from placet.control.merging import merged
 from placet.control.overview_views import MOST_LISTED, Budget, Overdue, Throughput, Turnout, Waiting
-from placet.control.part import Part
+from placet.control.part import Part, Piece
 from placet.domain.ballot import BallotRules
 from placet.domain.task import RungAction
 from placet.store import funds
 from placet.store import tables as t
 from placet.store.ballots import count_of
+from placet.store.cases import OPEN_STATES
 from placet.store.engine import Tx
 from placet.store.instant import EPOCH
 from placet.store.tasks import LockedTask
@@ -24,8 +28,10 @@ from placet.store.tasks import LockedTask
 NEWEST, LEAST = 300, 100
 """So many decisions of each form tell how long people take; at least so many of each scope."""
 
+MOST_COUNTED = 1000
+"""Of each reason for which somebody sees single cases, the newest so many are counted."""
+
 MOST_STEPS = 40
-DAY_US = 24 * 60 * 60 * 1_000_000
 
 _k, _d, _c, _l = t.case.c, t.decision.c, t.candidate.c, t.ledger.c
 # In plain words: SQLite knows a partial index only by them.
@@ -33,33 +39,43 @@ CLIMBED = sa.text("decision.state = 'open' AND decision.rung > 0")
 OPEN = sa.text("decision.state = 'open'")
 
 
-def throughput(tx: Tx, part: Part, since: datetime, by: Literal["day", "week"]) -> list[Throughput]:
+def counts(tx: Tx, part: Part, past: Past, flow: Flow) -> list[CountLine]:
+    """Cases by kind and state."""
+    found = Counter(flow.ended)
+    kinds = past.kinds | {kind for _, kind in flow.opened}
+    for piece in part.together(_k.scope):
+        # In the order of the index that leads to the open ones, so that nothing that is closed is looked at.
+        by = (_k.scope, _k.kind, _k.state) if piece else (_k.kind, _k.state)
+        found += counting.counted(tx, _k.kind.in_(kinds), _k.state.in_(OPEN_STATES), *piece, by=by)
+    return counting.lines(found if part.everything else found + counting.beside(tx, part.person, MOST_COUNTED))
+
+
+def throughput(flow: Flow, since: date, by: Literal["day", "week"]) -> list[Throughput]:
     """Cases opened and closed, by day or week and by kind."""
-    found: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0, 0])
-    for place, moment in enumerate((_k.opened_at, _k.closed_at)):
-        day = _day(tx, moment).label("day")
-        for piece in part.pieces_in_time(_k.id, _k.scope):
-            query = sa.select(day, _k.kind, sa.func.count()).where(moment >= since, *piece).group_by(day, _k.kind)
-            for number, kind, cases in tx.conn.execute(query):
-                found[_begins(int(number), by), kind][place] += int(cases)
+    found: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0])
+    for place, days in enumerate((flow.opened, flow.closed)):
+        for (day, kind), cases in days.items():
+            # The first day of 1970 was a Thursday.
+            begins = day - (day + 3) % 7 if by == "week" else day
+            found[begins, kind][place] += cases
     return [
-        Throughput(begins=begins, kind=kind, opened=opened, closed=closed)
+        Throughput(begins=date_of(begins), kind=kind, opened=opened, closed=closed)
         for (begins, kind), (opened, closed) in sorted(found.items())
+        if date_of(begins) >= since
     ]
 
 
 def decided(tx: Tx, part: Part, form: str, since: datetime) -> Sequence[Any]:
     """The decisions of this form that were decided last, newest first: when, of what, and how long they were open."""
-    pieces = part.pieces(_d.case_id, _d.scope)
-    each = max(NEWEST // len(pieces), LEAST)
-    # Single cases are looked up by their ids: everybody's decisions of that time would be many more.
+    # Single cases are found by their ids: everybody's decisions of that time would be many more.
     by_case = sa.func.coalesce(_d.closed_at, sa.literal(EPOCH, _d.closed_at.type), type_=_d.closed_at.type)
+    ways: list[tuple[sa.ColumnElement[Any], Piece]] = [(_d.closed_at, piece) for piece in part.whole(_d.scope)]
+    ways += [(by_case, piece) for piece in part.single(_d.case_id, _d.scope)]
     found: list[Any] = []
-    for number, piece in enumerate(pieces):
-        ended = _d.closed_at if part.everything or number < len(pieces) - 1 else by_case
+    for ended, piece in ways:
         query = sa.select(_d.id, _d.form, _d.kind, _d.name, _d.opened_at, _d.closed_at, _d.shift_us)
         query = query.where(_d.form == form, ended >= since, _d.state == "closed", *piece)
-        found += tx.conn.execute(query.order_by(ended.desc()).limit(each))
+        found += tx.conn.execute(query.order_by(ended.desc()).limit(max(NEWEST // len(ways), LEAST)))
     return sorted(found, key=lambda row: (row.closed_at, row.id), reverse=True)[:NEWEST]
 
 
@@ -87,15 +103,17 @@ def turnout(tx: Tx, ballots: Iterable[Any]) -> list[Turnout]:
 def overdue(tx: Tx, part: Part, most: int) -> tuple[list[Overdue], int]:
     """Open tasks that were escalated or are past their deadline, oldest first; and how many there are, up to one more
     than can be listed."""
-    raised = sa.exists().where(_c.decision_id == _d.id, _c.via == "escalation")
-    late = (OPEN, _d.next_at <= tx.now, _d.due_at < tx.now)
+    raised = CLIMBED & sa.exists().where(_c.decision_id == _d.id, _c.via == "escalation")
+    late = OPEN & (_d.next_at <= tx.now) & (_d.due_at < tx.now)
+    ways = [(raised, _d.opened_at, piece) for piece in part.whole(_d.scope)]
+    ways += [(late, _d.next_at, piece) for piece in part.whole(_d.scope)]
+    # Single cases are found by their ids, and looked at once for both.
+    ways += [(raised | late, _d.opened_at, piece) for piece in part.single(_d.case_id, _d.scope)]
     branches: list[sa.Select[Any]] = []
-    for condition in ((CLIMBED, raised), late):
-        for piece in part.pieces(_d.case_id, _d.scope):
-            query = sa.select(_d.id, _d.opened_at).join_from(t.decision, t.case, _k.id == _d.case_id)
-            query = query.where(*condition, _d.form == LockedTask.form, _k.paused_at.is_(None), *piece)
-            order = (_d.opened_at,) if condition is not late else (_d.next_at,)
-            branches.append(query.order_by(*order).limit(MOST_LISTED + 1))
+    for condition, order, piece in ways:
+        query = sa.select(_d.id, _d.opened_at).join_from(t.decision, t.case, _k.id == _d.case_id)
+        query = query.where(condition, _d.form == LockedTask.form, _k.paused_at.is_(None), *piece)
+        branches.append(query.order_by(order).limit(MOST_LISTED + 1))
     oldest = sorted(merged(tx, branches), key=lambda row: (row[1], row[0]))
     columns = (_d.opened_at, _d.due_at, _d.rules, _d.rung)
     rows = _full(tx, [row[0] for row in oldest[:most]], _d.opened_at, *columns)
@@ -104,8 +122,8 @@ def overdue(tx: Tx, part: Part, most: int) -> tuple[list[Overdue], int]:
 
 def budget(tx: Tx, since: date, until: date) -> list[Budget]:
     """The faucet at the end of each day, counted back from what it is now."""
-    first = EPOCH + timedelta(days=since.toordinal() - EPOCH.toordinal())
-    day = _day(tx, _l.at).label("day")
+    first = moment(since.toordinal() - EPOCH.toordinal())
+    day = day_in(tx, _l.at).label("day")
     free = sa.func.sum(sa.case((_l.account == funds.FAUCET, _l.amount), else_=0))
     prefix, beyond = funds.account(""), funds.account("")[:-1] + chr(ord(funds.account("")[-1]) + 1)
     promised = sa.func.sum(sa.case(((_l.account >= prefix) & (_l.account < beyond), _l.amount), else_=0))
@@ -165,18 +183,6 @@ def _overdue(row: Mapping[Any, Any]) -> Overdue:
         due_at=row["due_at"],
         escalated=any(rung["action"] == RungAction.ESCALATE for rung in row["rules"]["ladder"][: row["rung"]]),
     )
-
-
-def _day(tx: Tx, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-    """The day of a moment, in UTC, as a number of days since 1970."""
-    if tx.on_postgres:
-        return sa.cast(sa.func.floor(sa.extract("epoch", moment) / 86400), sa.BigInteger)
-    return sa.type_coerce(moment, sa.BigInteger).op("/")(sa.literal_column(str(DAY_US)))
-
-
-def _begins(number: int, by: Literal["day", "week"]) -> date:
-    day = (EPOCH + timedelta(days=number)).date()
-    return day - timedelta(days=day.weekday()) if by == "week" else day
 
 
 def _p90(values: Sequence[float]) -> float:

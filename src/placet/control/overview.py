@@ -3,9 +3,9 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from placet.control import attention, counting, figures
+from placet.control import attention, figures
 from placet.control.door import Door
-from placet.control.listing import Narrowing
+from placet.control.history import History, Past, day_of, flow
 from placet.control.overview_views import MOST_LISTED, OverviewView, Period
 from placet.control.part import Part
 from placet.domain.access import Action, permitted
@@ -18,16 +18,18 @@ from placet.store.tasks import LockedTask
 class Overview:
     def __init__(self, door: Door) -> None:
         self._door = door
+        self._history = History()
 
     async def show(self, person: Person, period: Period, listed: int = MOST_LISTED) -> OverviewView:
         """The figures of the period, of what this person sees; so many of each list."""
-        return await self._door.read(lambda tx: _shown(tx, person, period, listed))
+        return await self._door.read(lambda tx: _shown(tx, self._history.past(tx), person, period, listed))
 
 
-def _shown(tx: Tx, person: Person, period: Period, listed: int) -> OverviewView:
+def _shown(tx: Tx, past: Past, person: Person, period: Period, listed: int) -> OverviewView:
     part, until = Part(tx, person), tx.now.date()
     since = _first_day(until, period)
     moment = datetime(since.year, since.month, since.day, tzinfo=UTC)
+    moved = flow(tx, part, past, day_of(moment))
     overdue, late = figures.overdue(tx, part, listed)
     needing, failed = attention.needed(tx, person, listed)
     tasks, ballots = (figures.decided(tx, part, form, moment) for form in (LockedTask.form, LockedBallot.form))
@@ -38,8 +40,8 @@ def _shown(tx: Tx, person: Person, period: Period, listed: int) -> OverviewView:
         since=since,
         until=until,
         complete=not part.is_cut,
-        counts=counting.lines(tx, person, Narrowing()),
-        throughput=figures.throughput(tx, part, moment, period.by),
+        counts=figures.counts(tx, part, past, moved),
+        throughput=figures.throughput(moved, since, period.by),
         waiting=figures.waiting([*tasks, *ballots]),
         turnout=figures.turnout(tx, ballots[:listed]),
         overdue=overdue,

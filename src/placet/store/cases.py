@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from placet.domain.audit import GENESIS, AuditEvent
+from placet.domain.people import SYSTEM
 from placet.store import crash, outbox
 from placet.store import tables as t
 from placet.store.audit import Lines
@@ -40,6 +41,14 @@ OPEN_STATES = (
 _ROW = sa.select(t.case).where(t.case.c.id == sa.bindparam("of_case")).with_for_update()
 _SAVE = t.case.update().where(t.case.c.id == sa.bindparam("of_case"))
 _INSERT = t.case.insert()
+
+REOPENED = "cases-reopened"
+_REOPENED = sa.select(t.meta.c.value).where(t.meta.c.key == REOPENED)
+_ONE_MORE = (
+    t.meta.update()
+    .where(t.meta.c.key == REOPENED)
+    .values(value=sa.cast(sa.cast(t.meta.c.value, sa.BigInteger) + 1, sa.Text))
+)
 
 
 class NoSuchCase(Exception):
@@ -156,3 +165,17 @@ def create(
     case.involve(requester, "requester")
     case.flush()
     outbox.put(tx, case_id, "start")
+
+
+def reopen_case(case: LockedCase) -> None:
+    """An operator has reset a closed case to before its end: it lives once more."""
+    case["is_open"], case["closed_at"], case["outcome"] = True, None, None
+    case["state"] = CaseState.RUNNING
+    case.audit(SYSTEM, "case.reopened")
+    case.tx.insert_ignoring(t.meta, {"key": REOPENED, "value": "0"})
+    case.tx.conn.execute(_ONE_MORE)
+
+
+def reopened(tx: Tx) -> int:
+    """How many closed cases have been opened again, ever."""
+    return int(tx.conn.execute(_REOPENED).scalar_one_or_none() or 0)

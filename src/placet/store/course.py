@@ -16,7 +16,7 @@ from placet.store import funds, notices, outbox, proposals, signals
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted, audit_refusal
 from placet.store.ballots import RollNotStaged
-from placet.store.cases import OPEN_STATES, CaseState, LockedCase, NoSuchCase, locked
+from placet.store.cases import OPEN_STATES, CaseState, LockedCase, NoSuchCase, locked, reopen_case
 from placet.store.children import LockedChild, missed, parent_locked, wake_parent
 from placet.store.decisions import LockedDecision, decision_id, reopen, withdraw
 from placet.store.engine import Tx
@@ -119,7 +119,7 @@ def _is_current_run(case: LockedCase, told: Report) -> bool:
         case["past_runs"] = [*case["past_runs"], case["run_id"]]
         case.audit(SYSTEM, "case.run-replaced", {"runs": len(case["past_runs"]) + 1})
         if not case.is_open and told.closing is None:
-            _reopen(case)
+            reopen_case(case)
     case["run_id"] = told.run_id
     return True
 
@@ -129,12 +129,6 @@ def _settled_elsewhere(case: LockedCase, keep: str) -> None:
     d = t.decision.c
     past = (d.case_id == case.id) & (d.id != keep) & (d.state == "closed") & d.consumed_at.is_(None)
     case.tx.conn.execute(t.decision.update().where(past).values(consumed_at=case.tx.now))
-
-
-def _reopen(case: LockedCase) -> None:
-    """An operator has reset a closed case to before its end: it lives once more."""
-    case["is_open"], case["closed_at"], case["outcome"] = True, None, None
-    case.audit(SYSTEM, "case.reopened")
 
 
 def _close(case: LockedCase, closing: Closing) -> None:

@@ -11,7 +11,7 @@ from placet.domain import multisig as rule
 from placet.domain.audit import digest
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.multisig import Act, Approval, Heard, Member, MemberStanding, MultisigRules, MultisigSpec
-from placet.domain.people import SYSTEM, Person, Role
+from placet.domain.people import EVERYWHERE, SYSTEM, Person, Role
 from placet.domain.task import Reason, Refusal, Verdict
 from placet.store import council_mail, people
 from placet.store import tables as t
@@ -193,16 +193,22 @@ def holds_role(council: LockedMultisig, person: Person) -> bool:
 
 
 def able_in(tx: Tx, councils: Sequence[tuple[MultisigRules, str]]) -> list[set[str]]:
-    """For each of these rules, with the scope of its case, the members who can act now; each role is looked up once."""
+    """For each of these rules, with the scope of its case, the members who can act now."""
     roles = [(rules.council.name, rules.council.scope or scope) for rules, scope in councils]
     members = [{one.person for one in rules.members} for rules, _ in councils]
-    able: dict[tuple[str, str], set[str]] = {}
-    for role in set(roles):
-        meant = set().union(*(some for some, of in zip(members, roles, strict=True) if of == role))
-        holders = sa.select(t.role_grant.c.person_id).where(people.holders(*role))
-        query = sa.select(_p.id).where(_p.id.in_(meant), _p.active, _p.id.in_(holders))
-        able[role] = set(tx.conn.execute(query).scalars())
-    return [some & able[role] for some, role in zip(members, roles, strict=True)]
+    grants = t.role_grant.c
+    query = (
+        sa.select(grants.person_id, grants.role, grants.scope)
+        .join_from(t.role_grant, t.person, _p.id == grants.person_id)
+        .where(_p.active, _p.id.in_(set().union(*members)), grants.role.in_({name for name, _ in roles}))
+    )
+    holding: dict[tuple[str, str], set[str]] = {}
+    for who, *what in tx.conn.execute(query):
+        holding.setdefault((what[0], what[1]), set()).add(who)
+    return [
+        some & (holding.get((name, EVERYWHERE), set()) | holding.get((name, scope), set()))
+        for some, (name, scope) in zip(members, roles, strict=True)
+    ]
 
 
 def hindrance(council: LockedMultisig, person: Person, act: Act = Act.APPROVE) -> Refusal | None:

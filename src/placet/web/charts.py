@@ -115,7 +115,7 @@ def spans(title: str, rows: Sequence[tuple[str, float, float]], say: Say = plain
 
 def tag(name: str, *content: str | Markup, **attributes: str | float) -> Markup:
     """An element; everything that is not markup already is escaped. `class_` is `class`, `a_b` is `a-b`."""
-    told = "".join(f' {_attribute(key)}="{_told(value)}"' for key, value in attributes.items())
+    told = "".join([f' {_attribute(key)}="{_told(value)}"' for key, value in attributes.items()])
     # Markup fills in its own templates many times more slowly, and a page of charts has thousands of elements.
     return Markup(f"<{name}{told}>{''.join(map(_told, content))}</{name}>")
 
@@ -123,6 +123,11 @@ def tag(name: str, *content: str | Markup, **attributes: str | float) -> Markup:
 def fit(text: str) -> str:
     """The text without what no document may hold."""
     return UNFIT.sub("\ufffd", text)
+
+
+def markup(text: str) -> Markup:
+    """Markup as it is, all else escaped."""
+    return text if isinstance(text, Markup) else escape(UNFIT.sub("\ufffd", text))
 
 
 def shortened(text: str, longest: int) -> str:
@@ -169,10 +174,8 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _told(value: str | float) -> str:
-    """What may stand between tags or quotes: markup as it is, all else escaped."""
-    if isinstance(value, int | float):
-        return n(value)
-    return value if isinstance(value, Markup) else escape(fit(value))
+    """What may stand between tags or quotes."""
+    return markup(value) if isinstance(value, str) else n(value)
 
 
 @cache

@@ -27,6 +27,7 @@ PERIODS = (
     (later("90 days"), "days=90&by=week"),
     (later("A year"), "days=364&by=week"),
 )
+STEPS = {"day": 1, "week": 7}
 MOST_STEPS, LISTED = 12, 10
 CSV = "text/csv; charset=utf-8"
 
@@ -86,20 +87,20 @@ def _figures(view: OverviewView, period: Period) -> list[Drawn]:
         rows = [(f"{label(line.name)} ({_told(line.kind)})", line.median, line.p90) for line in longest]
         drawn.append(Drawn("waiting", spans(_("Time waiting for people"), rows, lasting)))
     if view.budget:
+        # A bar is what there was at its end.
+        ends = view.budget[::-1][:: STEPS[period.by]][::-1]
         money = [
-            Series(_("Promised"), tuple(line.allocated for line in view.budget)),
-            Series(_("Free"), tuple(line.unallocated for line in view.budget)),
+            Series(_("Promised"), tuple(line.allocated for line in ends)),
+            Series(_("Free"), tuple(line.unallocated for line in ends)),
         ]
-        at = [_day(line.day) for line in view.budget]
-        budget = bars(_("Budget"), at, money, lambda number: amount(int(number)))
+        budget = bars(_("Budget"), [_day(line.day) for line in ends], money, lambda number: amount(int(number)))
         drawn.append(Drawn("budget", budget, tuple(one.name for one in money)))
     return drawn
 
 
 def _begins(since: date, until: date, period: Period) -> list[date]:
     """The first day of each bar, also of those in which nothing happened."""
-    step = 7 if period.by == "week" else 1
-    return [since + timedelta(days=number) for number in range(0, (until - since).days + 1, step)]
+    return [since + timedelta(days=number) for number in range(0, (until - since).days + 1, STEPS[period.by])]
 
 
 def _busiest(lines: Sequence[Throughput]) -> list[str]:

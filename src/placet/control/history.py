@@ -1,0 +1,150 @@
+"""What opened and closed on days that are over: counted once, as it does not change; however long ago, it costs nothing
+more.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import sqlalchemy as sa
+
+from placet.control.counting import Counts
+from placet.control.part import Part, Piece
+from placet.domain.people import EVERYWHERE
+from placet.store import tables as t
+from placet.store.cases import reopened
+from placet.store.engine import Tx
+from placet.store.instant import EPOCH
+
+SETTLED = timedelta(days=1)
+"""A day is over for good so long after its end: what was opened or closed on it is committed by then."""
+
+DAY_US = 24 * 60 * 60 * 1_000_000
+
+Days = dict[str, dict[int, Counter[str]]]
+"""Cases by scope (all of them under `*`), day and kind."""
+
+Moment = sa.ColumnElement[Any]
+
+_k = t.case.c
+
+
+@dataclass(frozen=True)
+class Past:
+    """All days before `until`. `ended` are the closed cases by scope, kind and state."""
+
+    until: int = 0
+    reopened: int = 0
+    opened: Days = field(default_factory=dict)
+    closed: Days = field(default_factory=dict)
+    ended: dict[str, Counts] = field(default_factory=dict)
+
+    @cached_property
+    def kinds(self) -> set[str]:
+        """Every kind of which a case has opened."""
+        return {kind for of_day in self.opened.get(EVERYWHERE, {}).values() for kind in of_day}
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The cases opened and closed by day and kind, and all that are closed by kind and state."""
+
+    opened: Counter[tuple[int, str]]
+    closed: Counter[tuple[int, str]]
+    ended: Counts
+
+
+class History:
+    """Remembers the past for this process."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._past = Past()
+
+    def past(self, tx: Tx) -> Past:
+        """The past as this transaction sees it."""
+        until, marks = day_of(tx.now - SETTLED), reopened(tx)
+        with self._lock:
+            if self._past.reopened != marks:
+                # A closed case lives once more: what was counted of it is over.
+                self._past = Past(reopened=marks)
+            if self._past.until < until:
+                self._past = _grown(tx, self._past, until)
+            return self._past
+
+
+def day_of(at: datetime) -> int:
+    """The day of a moment in UTC, as a number of days since 1970."""
+    return (at - EPOCH).days
+
+
+def moment(day: int) -> datetime:
+    """When the day begins."""
+    return EPOCH + timedelta(days=day)
+
+
+def date_of(day: int) -> date:
+    return moment(day).date()
+
+
+def day_in(tx: Tx, at: Moment) -> sa.ColumnElement[int]:
+    """The same as `day_of`, in a query."""
+    if tx.on_postgres:
+        return sa.cast(sa.func.floor(sa.extract("epoch", at) / 86400), sa.BigInteger)
+    return sa.type_coerce(at, sa.BigInteger).op("/")(sa.literal_column(str(DAY_US)))
+
+
+def flow(tx: Tx, part: Part, past: Past, first: int) -> Flow:
+    """Of this part, from the day `first` on; single cases are looked up, and count only in time."""
+    found = Flow(Counter(), Counter(), Counter())
+    for name in part.names:
+        found.ended.update(past.ended.get(name, {}))
+        for into, days in ((found.opened, past.opened), (found.closed, past.closed)):
+            of_days = days.get(name, {})
+            for day in range(first, past.until):
+                for kind, cases in of_days.get(day, {}).items():
+                    into[day, kind] += cases
+    for piece in part.whole_in_time(_k.scope):
+        for day, kind, cases in _days(tx, _k.opened_at, past.until, piece, _k.kind):
+            found.opened[int(day), kind] += cases
+        for day, kind, state, cases in _days(tx, _k.closed_at, past.until, piece, _k.kind, _k.state):
+            found.closed[int(day), kind] += cases
+            found.ended[kind, state] += cases
+    for piece in part.single(_k.id, _k.scope):
+        for into, at in ((found.opened, _k.opened_at), (found.closed, _k.closed_at)):
+            for day, kind, cases in _days(tx, at, first, piece, _k.kind):
+                into[int(day), kind] += cases
+    return found
+
+
+def _grown(tx: Tx, past: Past, until: int) -> Past:
+    """With the days that are over since."""
+    end = moment(until)
+    opened = _more(past.opened, _days(tx, _k.opened_at, past.until, (_k.opened_at < end,), _k.scope, _k.kind))
+    over = list(_days(tx, _k.closed_at, past.until, (_k.closed_at < end,), _k.scope, _k.kind, _k.state))
+    closed = _more(past.closed, ((day, scope, kind, cases) for day, scope, kind, _, cases in over))
+    ended = {scope: Counter(states) for scope, states in past.ended.items()}
+    for _, scope, kind, state, cases in over:
+        for key in (scope, EVERYWHERE):
+            ended.setdefault(key, Counter())[kind, state] += cases
+    return Past(until, past.reopened, opened, closed, ended)
+
+
+def _days(tx: Tx, at: Moment, since: int, also: Piece, *columns: sa.ColumnElement[Any]) -> Any:
+    """The day, these columns, and how many cases, from the day `since` on."""
+    # The day comes first, so that no index that only begins with a column is read from end to end.
+    by = (day_in(tx, at).label("day"), *columns)
+    return tx.conn.execute(sa.select(*by, sa.func.count()).where(at >= moment(since), *also).group_by(*by))
+
+
+def _more(days: Mapping[str, Mapping[int, Counter[str]]], found: Iterable[Any]) -> Days:
+    # Whoever reads the past at this moment keeps what they have.
+    more = {scope: dict(of_scope) for scope, of_scope in days.items()}
+    for day, scope, kind, cases in found:
+        for key in (scope, EVERYWHERE):
+            more.setdefault(key, {}).setdefault(int(day), Counter())[kind] += cases
+    return more
