@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from babel.dates import format_timedelta
@@ -15,7 +16,7 @@ from placet.control.markdown import rendered
 from placet.control.proposals import ProposalView
 from placet.domain.people import EVERYWHERE, Grant
 from placet.domain.span import PATTERN
-from placet.web.words import _, _n, later, reader
+from placet.web.words import _, _n, later, locale_of, reader
 
 UNITS: dict[str, Literal["second", "minute", "hour", "day", "week"]] = {
     "s": "second",
@@ -64,7 +65,12 @@ HEADING = re.compile(r"<(/?)h([1-6])>")
 
 def amount(number: float) -> str:
     """An amount in the smallest unit, with its thousands apart."""
-    return str(format_decimal(number, locale=reader().locale))
+    return _amount(number, reader().language)
+
+
+@lru_cache(maxsize=1024)
+def _amount(number: float, language: str) -> str:
+    return str(format_decimal(number, locale=locale_of(language)))
 
 
 def device(agent: str) -> str:

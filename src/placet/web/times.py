@@ -1,22 +1,30 @@
 """Moments on pages: in the reader's zone and language, absolute and relative; the script keeps them current."""
 
 from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
 from markupsafe import Markup
 
 from placet.domain.audit import stamp
 from placet.web.charts import tag
-from placet.web.words import reader
+from placet.web.words import locale_of, reader
 
 
 def absolute(at: datetime) -> str:
     who = reader()
-    local = at.astimezone(who.zone)
+    return _absolute(at, who.zone, who.language)
+
+
+# Lists tell of the same moments each time they are looked at.
+@lru_cache(maxsize=4096)
+def _absolute(at: datetime, zone: ZoneInfo, language: str) -> str:
+    local = at.astimezone(zone)
     # Where a zone has no name people would know, it is told by its distance.
     name = local.tzname() or "UTC"
-    zone = f"UTC{name}" if name[0] in "+-" else name
-    return f"{format_datetime(local, 'd MMMM y, HH:mm', locale=who.locale)} {zone}"
+    name = f"UTC{name}" if name[0] in "+-" else name
+    return f"{format_datetime(local, 'd MMMM y, HH:mm', locale=locale_of(language))} {name}"
 
 
 def relative(at: datetime) -> str:
