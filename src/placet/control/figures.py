@@ -42,7 +42,7 @@ OPEN = sa.text("decision.state = 'open'")
 def counts(tx: Tx, part: Part, past: Past, flow: Flow) -> list[CountLine]:
     """Cases by kind and state."""
     found = Counter(flow.ended)
-    kinds = past.kinds | {kind for _, kind in flow.opened}
+    kinds = past.kinds | {kind for kinds in flow.opened.values() for kind in kinds}
     for piece in part.together(_k.scope):
         # In the order of the index that leads to the open ones, so that nothing that is closed is looked at.
         by = (_k.scope, _k.kind, _k.state) if piece else (_k.kind, _k.state)
@@ -54,10 +54,11 @@ def throughput(flow: Flow, since: date, by: Literal["day", "week"]) -> list[Thro
     """Cases opened and closed, by day or week and by kind."""
     found: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0])
     for place, days in enumerate((flow.opened, flow.closed)):
-        for (day, kind), cases in days.items():
+        for day, kinds in days.items():
             # The first day of 1970 was a Thursday.
             begins = day - (day + 3) % 7 if by == "week" else day
-            found[begins, kind][place] += cases
+            for kind, cases in kinds.items():
+                found[begins, kind][place] += cases
     return [
         Throughput(begins=date_of(begins), kind=kind, opened=opened, closed=closed)
         for (begins, kind), (opened, closed) in sorted(found.items())

@@ -25,7 +25,8 @@ SETTLED = timedelta(days=1)
 
 DAY_US = 24 * 60 * 60 * 1_000_000
 
-Days = dict[str, dict[int, Counter[str]]]
+ByDay = dict[int, Counter[str]]
+Days = dict[str, ByDay]
 """Cases by scope (all of them under `*`), day and kind."""
 
 Moment = sa.ColumnElement[Any]
@@ -53,8 +54,8 @@ class Past:
 class Flow:
     """The cases opened and closed by day and kind, and all that are closed by kind and state."""
 
-    opened: Counter[tuple[int, str]]
-    closed: Counter[tuple[int, str]]
+    opened: ByDay
+    closed: ByDay
     ended: Counts
 
 
@@ -100,25 +101,30 @@ def day_in(tx: Tx, at: Moment) -> sa.ColumnElement[int]:
 
 def flow(tx: Tx, part: Part, past: Past, first: int) -> Flow:
     """Of this part, from the day `first` on; single cases are looked up, and count only in time."""
-    found = Flow(Counter(), Counter(), Counter())
+    found = Flow({}, {}, Counter())
     for name in part.names:
         found.ended.update(past.ended.get(name, {}))
         for into, days in ((found.opened, past.opened), (found.closed, past.closed)):
             of_days = days.get(name, {})
             for day in range(first, past.until):
-                for kind, cases in of_days.get(day, {}).items():
-                    into[day, kind] += cases
+                if kinds := of_days.get(day):
+                    _add(into, day, kinds)
     for piece in part.whole_in_time(_k.scope):
         for day, kind, cases in _days(tx, _k.opened_at, past.until, piece, _k.kind):
-            found.opened[int(day), kind] += cases
+            _add(found.opened, int(day), Counter({kind: cases}))
         for day, kind, state, cases in _days(tx, _k.closed_at, past.until, piece, _k.kind, _k.state):
-            found.closed[int(day), kind] += cases
+            _add(found.closed, int(day), Counter({kind: cases}))
             found.ended[kind, state] += cases
     for piece in part.single(_k.id, _k.scope):
         for into, at in ((found.opened, _k.opened_at), (found.closed, _k.closed_at)):
             for day, kind, cases in _days(tx, at, first, piece, _k.kind):
-                into[int(day), kind] += cases
+                _add(into, int(day), Counter({kind: cases}))
     return found
+
+
+def _add(into: ByDay, day: int, kinds: Counter[str]) -> None:
+    # What is remembered is shared, so that no day of it may be changed.
+    into[day] = into[day] + kinds if day in into else kinds
 
 
 def _grown(tx: Tx, past: Past, until: int) -> Past:
@@ -141,7 +147,7 @@ def _days(tx: Tx, at: Moment, since: int, also: Piece, *columns: sa.ColumnElemen
     return tx.conn.execute(sa.select(*by, sa.func.count()).where(at >= moment(since), *also).group_by(*by))
 
 
-def _more(days: Mapping[str, Mapping[int, Counter[str]]], found: Iterable[Any]) -> Days:
+def _more(days: Mapping[str, ByDay], found: Iterable[Any]) -> Days:
     # Whoever reads the past at this moment keeps what they have.
     more = {scope: dict(of_scope) for scope, of_scope in days.items()}
     for day, scope, kind, cases in found:
