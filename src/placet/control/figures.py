@@ -106,8 +106,8 @@ def overdue(tx: Tx, part: Part, most: int) -> tuple[list[Overdue], int]:
     than can be listed."""
     raised = CLIMBED & sa.exists().where(_c.decision_id == _d.id, _c.via == "escalation")
     late = OPEN & (_d.next_at <= tx.now) & (_d.due_at < tx.now)
-    ways = [(raised, _d.opened_at, piece) for piece in part.whole(_d.scope)]
-    ways += [(late, _d.next_at, piece) for piece in part.whole(_d.scope)]
+    ways = [(raised, _d.opened_at, piece) for piece in part.whole_in_time(_d.scope)]
+    ways += [(late, _d.next_at, piece) for piece in part.whole_in_time(_d.scope)]
     # Single cases are found by their ids, and looked at once for both.
     ways += [(raised | late, _d.opened_at, piece) for piece in part.single(_d.case_id, _d.scope)]
     branches: list[sa.Select[Any]] = []

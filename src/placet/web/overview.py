@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Annotated
 
 from babel.dates import format_date, format_timedelta
@@ -17,7 +18,7 @@ from placet.web.pages import control_of, label, page, router
 from placet.web.process import step_name
 from placet.web.session import Visitor
 from placet.web.telling import amount
-from placet.web.words import _, later, reader
+from placet.web.words import _, later, locale_of, reader
 
 routes = router()
 
@@ -127,7 +128,12 @@ def _told(kind: str) -> str:
 
 
 def _day(day: date) -> str:
-    return str(format_date(day, "d MMM", locale=reader().locale))
+    return _short(day, reader().language)
+
+
+@lru_cache(maxsize=1024)
+def _short(day: date, language: str) -> str:
+    return str(format_date(day, "d MMM", locale=locale_of(language)))
 
 
 def lasting(seconds: float) -> str:
