@@ -59,10 +59,12 @@ def throughput(flow: Flow, since: date, by: Literal["day", "week"]) -> list[Thro
             begins = day - (day + 3) % 7 if by == "week" else day
             for kind, cases in kinds.items():
                 found[begins, kind][place] += cases
+    first = since.toordinal() - EPOCH.toordinal()
+    dates = {begins: date_of(begins) for begins, _ in found}
     return [
-        Throughput(begins=date_of(begins), kind=kind, opened=opened, closed=closed)
+        Throughput(begins=dates[begins], kind=kind, opened=opened, closed=closed)
         for (begins, kind), (opened, closed) in sorted(found.items())
-        if date_of(begins) >= since
+        if begins >= first
     ]
 
 

@@ -62,14 +62,15 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], say: Say =
     floor = HEIGHT - BOTTOM
     parts = [_line(LEFT, floor, WIDTH, floor, "axis"), words_at(LEFT - 6, TOP + 10, say(most), "tick", "end")]
     told = [tuple(map(say, one.values)) for one in series]
+    names = [markup(one.name) for one in series]
     width = n(wide * 0.8)
-    for at, label in enumerate(labels):
+    for at, label in enumerate(map(markup, labels)):
         top, x = float(floor), n(LEFT + at * wide + wide * 0.1)
         for number, one in enumerate(series):
             high = _positive(one.values[at]) / most * (floor - TOP)
             if high:
                 top -= high
-                hint = _told(f"{label}, {one.name}: {told[number][at]}")
+                hint = f"{label}, {names[number]}: {_told(told[number][at])}"
                 place = f'x="{x}" y="{n(top)}" width="{width}" height="{n(high)}"'
                 bar = f'<rect class="bar series-{number % SERIES}" {place}><title>{hint}</title></rect>'
                 parts.append(Markup(bar))
