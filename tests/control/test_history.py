@@ -1,7 +1,7 @@
 """What is remembered of days that are over tells the same as counting everything again, as time goes on."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from control.test_listing import undone
 from placet.control import counting, figures
-from placet.control.history import History, day_of, flow
+from placet.control.history import History, Past, day_of, flow
 from placet.control.listing import Narrowing
 from placet.control.part import Part
-from placet.domain.people import Grant, Person
+from placet.domain.people import SYSTEM, Grant, Person
 from placet.store import tables as t
+from placet.store.audit import append
 from placet.store.cases import OPEN_STATES, CaseState, locked, reopen_case
 from placet.store.engine import Store, Tx
 from store.test_sight import PEOPLE, PERSONS, SCOPES, sees
@@ -60,7 +61,7 @@ def write(tx: Tx, own: str, case: dict[str, Any]) -> None:
 def test_the_remembered_days_tell_the_same_as_all_cases_anew(
     store: Store, rounds: list[list[dict[str, Any]]], person: Person, days: int
 ) -> None:
-    history = History()
+    history, busy = History(), History()
 
     def look(tx: Tx) -> None:
         begun, known = tx.now, []
@@ -70,6 +71,9 @@ def test_the_remembered_days_tell_the_same_as_all_cases_anew(
                 write(tx, f"case-{len(known)}", case)
                 known.append(case)
             agrees(tx, history, person, known, days)
+            # Of another process, in which somebody else is just counting.
+            with busy._growing:
+                agrees(tx, busy, person, known, days)
             for case in known:
                 if case["opens_again"] == number and case["closed_at"] is not None:
                     with locked(tx, case["id"]) as row:
@@ -94,6 +98,18 @@ def agrees(tx: Tx, history: History, person: Person, known: list[dict[str, Any]]
         on = Counter((case[at].date(), case["kind"]) for case in mine if case[at] and day_of(case[at]) >= first)
         assert {(line.begins, line.kind): n for line in told if (n := getattr(line, what))} == on
 
+    monday = tx.now.date() - timedelta(days=tx.now.weekday() + 7)
+    weeks = flow(tx, part, past, (monday - date(1970, 1, 1)).days)
+    begun = Counter((first_of_week(case["opened_at"]), case["kind"]) for case in mine)
+    told = figures.throughput(weeks, monday, "week")
+    assert {(line.begins, line.kind): line.opened for line in told if line.opened} == {
+        key: cases for key, cases in begun.items() if key[0] >= monday
+    }
+
+
+def first_of_week(at: datetime) -> date:
+    return at.date() - timedelta(days=at.weekday())
+
 
 def test_a_day_that_is_over_is_counted_once(store: Store) -> None:
     """Then the same is told of it without a look at its cases."""
@@ -108,3 +124,39 @@ def test_a_day_that_is_over_is_counted_once(store: Store) -> None:
 
     first, second = undone(store, look)
     assert first is second and first.ended["*"].total() == 1
+
+
+def test_after_an_older_copy_was_restored_the_days_are_counted_anew(store: Store) -> None:
+    history = History()
+
+    def look(tx: Tx) -> tuple[Any, ...]:
+        write(tx, "case-1", dict(LIVES_AGAIN))
+        append(tx, "case-1", SYSTEM, "case.opened", {})
+        tx.time_is(tx.now + timedelta(days=3))
+        first = history.past(tx)
+        write(tx, "case-2", dict(LIVES_AGAIN))
+        append(tx, "case-1", SYSTEM, "case.paused", {})
+        again = history.past(tx)
+        # What a restore does to the tables.
+        tx.conn.execute(t.audit.delete())
+        tx.conn.execute(t.case.delete().where(t.case.c.id == "case-1"))
+        append(tx, "case-2", SYSTEM, "case.opened", {})
+        return first, again, history.past(tx)
+
+    first, again, restored = undone(store, look)
+    assert first is again and first.ended["*"].total() == 1
+    assert restored.ended == {}
+
+
+def test_nobody_waits_for_the_one_who_counts(store: Store) -> None:
+    history = History()
+
+    def look(tx: Tx) -> Any:
+        write(tx, "case-1", dict(LIVES_AGAIN))
+        tx.time_is(tx.now + timedelta(days=3))
+        with history._growing:
+            return history.past(tx), flow(tx, Part(tx, CHIEF), history.past(tx), 0)
+
+    past, moved = undone(store, look)
+    assert past == Past()
+    assert moved.ended.total() == 1

@@ -16,6 +16,7 @@ from placet.control.csv_export import CaseExport
 from placet.control.events import Place
 from placet.control.listing import CaseFilter, Narrowing
 from placet.control.overview_views import Period
+from placet.control.part import Part
 from placet.control.sent import Paging
 from placet.domain.people import Grant, Person
 from placet.domain.task import APPROVE, REFUSE, Seats, TaskRules
@@ -148,6 +149,17 @@ async def test_nothing_that_grows_is_read_from_end_to_end(store: Store, look: st
             # Not everybody sees the last case; finding that out must be as cheap.
             assert getattr(hidden, "code", "") == "not-found"
     assert told and not [line for line in told if SCAN.match(line)]
+
+
+async def test_the_tasks_of_a_whole_scope_are_no_single_cases(store: Store) -> None:
+    """Who sees a scope is asked for much in it; the figures of it are complete, and none is looked up by its id."""
+    grants = Grant(role="coordinator", scope="s7"), Grant(role="officer", scope="s7")
+    person = Person(id="x", name="x", email="x@example.org", grants=grants)
+    part = await store.read(lambda tx: Part(tx, person, most=MANY // SCOPES // 2))
+    assert not part.is_cut and part.single(t.case.c.id, t.case.c.scope) == []
+    officer = person.model_copy(update={"grants": grants[1:]})
+    part = await store.read(lambda tx: Part(tx, officer, most=MANY // SCOPES // 2))
+    assert part.is_cut and part.single(t.case.c.id, t.case.c.scope)
 
 
 async def test_the_log_is_followed_from_its_place_and_not_from_its_beginning(store: Store) -> None:

@@ -9,6 +9,7 @@ from placet.domain.span import Span
 from placet.domain.step import Step
 from placet.store import course, journal
 from placet.store import tables as t
+from placet.store.cases import reopened
 
 REVIEW = spec(within=Span("2d"))
 
@@ -81,6 +82,8 @@ def test_a_closed_case_that_is_reset_lives_once_more_and_its_deadlines_too(scene
     reply = scene.tell(REVIEW)
     assert scene.case_row()["is_open"]
     assert scene.case_row()["closed_at"] is None
+    assert scene.case_row()["state"] == "waiting"
+    assert scene.store.read_now(reopened) == 1
     # The withdrawn task is open again, and its clock stood still while there was no case.
     assert reply.next_in == 2 * DAY.total_seconds()
     assert code(scene.answer("olga")) == "counted"

@@ -195,6 +195,22 @@ async def test_reading_and_writing_do_not_block_the_loop_and_return_their_result
         await store.write(put("a"))
 
 
+def test_all_queries_of_one_look_see_the_same(store: Store) -> None:
+    """Else a case that moves from one list to another meanwhile would be in both, or in none."""
+
+    def lines(tx: Tx) -> int:
+        return len(tx.conn.execute(sa.select(t.meta)).all())
+
+    def look(tx: Tx) -> tuple[int, int]:
+        first = lines(tx)
+        store.submit(lambda other: other.conn.execute(t.meta.insert().values(key="k", value="v"))).result(timeout=30)
+        return first, lines(tx)
+
+    first, second = store.read_now(look)
+    assert first == second
+    assert store.read_now(lines) == first + 1
+
+
 @only_postgres
 def test_a_deadlock_is_tried_again_and_both_sides_succeed(store: Store) -> None:
     for key in ("a", "b"):

@@ -43,7 +43,7 @@ def cases(tx: Tx, person: Person, which: Narrowing) -> CountsView:
         return CountsView(items=items, total=sum(line.cases for line in items), complete=True)
     scopes = scopes_seen(person)
     whole = counted(tx, _k.scope.in_(scopes), *told) if scopes else Counter()
-    items = lines(whole + beside(tx, person, MOST_OWN, *told))
+    items = lines(whole + beside(tx, person, *told))
     complete = not _is_cut(tx, person, MOST_OWN)
     return CountsView(items=items, total=sum(line.cases for line in items), complete=complete)
 
@@ -61,21 +61,26 @@ def counted(tx: Tx, *told: sa.ColumnElement[bool], by: Sequence[sa.ColumnElement
     return found
 
 
-def beside(tx: Tx, person: Person, most: int, *told: sa.ColumnElement[bool]) -> Counts:
+def beside(tx: Tx, person: Person, *told: sa.ColumnElement[bool]) -> Counts:
     """The single cases that this person sees beside whole scopes, the newest of each reason."""
-    newest, scopes = [sa.select(some.c.case_id) for some in _own(person, most)], scopes_seen(person)
+    newest, scopes = [sa.select(some.c.case_id) for some in _own(person, MOST_OWN)], scopes_seen(person)
     if not newest:
         return Counter()
     return counted(tx, _k.id.in_(sa.union(*newest)), *((_k.scope.not_in(scopes),) if scopes else ()), *told)
 
 
 def newest_own(tx: Tx, person: Person, most: int) -> tuple[list[str], bool]:
-    """The single cases that this person sees beside whole scopes, by the newest rows of each reason; and whether one of
-    the reasons has more than so many rows."""
-    parts = [sa.select(sa.literal(number), part.c.case_id) for number, part in enumerate(_own(person, most + 1))]
+    """The single cases that this person sees beside whole scopes, from the newest rows of each reason; and whether one
+    of the reasons has more than `most` rows. One whose newest rows are all of whole scopes leads to nothing else."""
+    scopes = set(scopes_seen(person))
+    parts = [
+        sa.select(sa.literal(number), some.c.case_id, _k.scope).join_from(some, t.case, _k.id == some.c.case_id)
+        for number, some in enumerate(_own(person, most + 1))
+    ]
     rows = tx.conn.execute(sa.union_all(*parts)).all() if parts else []
-    each = Counter(number for number, _ in rows)
-    return sorted({case_id for _, case_id in rows}), max(each.values(), default=0) > most
+    beside = [row for row in rows if row.scope not in scopes]
+    each, leads = Counter(row[0] for row in rows), {row[0] for row in beside}
+    return sorted({row.case_id for row in beside}), any(each[number] > most for number in leads)
 
 
 def _own(person: Person, most: int) -> list[sa.Subquery]:

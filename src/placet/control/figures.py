@@ -28,9 +28,6 @@ from placet.store.tasks import LockedTask
 NEWEST, LEAST = 300, 100
 """So many decisions of each form tell how long people take; at least so many of each scope."""
 
-MOST_COUNTED = 1000
-"""Of each reason for which somebody sees single cases, the newest so many are counted."""
-
 MOST_STEPS = 40
 
 _k, _d, _c, _l = t.case.c, t.decision.c, t.candidate.c, t.ledger.c
@@ -47,7 +44,7 @@ def counts(tx: Tx, part: Part, past: Past, flow: Flow) -> list[CountLine]:
         # In the order of the index that leads to the open ones, so that nothing that is closed is looked at.
         by = (_k.scope, _k.kind, _k.state) if piece else (_k.kind, _k.state)
         found += counting.counted(tx, _k.kind.in_(kinds), _k.state.in_(OPEN_STATES), *piece, by=by)
-    return counting.lines(found if part.everything else found + counting.beside(tx, part.person, MOST_COUNTED))
+    return counting.lines(found if part.everything else found + counting.beside(tx, part.person))
 
 
 def throughput(flow: Flow, since: date, by: Literal["day", "week"]) -> list[Throughput]:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -23,6 +22,9 @@ from placet.store.instant import EPOCH
 SETTLED = timedelta(days=1)
 """A day is over for good so long after its end: what was opened or closed on it is committed by then."""
 
+KEPT = 366 + 7
+"""So many days are remembered one by one: a year that begins on a Monday."""
+
 DAY_US = 24 * 60 * 60 * 1_000_000
 
 ByDay = dict[int, Counter[str]]
@@ -36,23 +38,25 @@ _k = t.case.c
 
 @dataclass(frozen=True)
 class Past:
-    """All days before `until`. `ended` are the closed cases by scope, kind and state."""
+    """All days before `until`: those of the last year one by one, and of all together the closed cases (`ended`, by
+    scope, kind and state) and every kind of which a case has opened.
+
+    It is true as long as the log still has the line `anchor` (no older copy was restored) and no case more was
+    `reopened`.
+    """
 
     until: int = 0
+    anchor: tuple[int, str] = (0, "")
     reopened: int = 0
     opened: Days = field(default_factory=dict)
     closed: Days = field(default_factory=dict)
     ended: dict[str, Counts] = field(default_factory=dict)
-
-    @cached_property
-    def kinds(self) -> set[str]:
-        """Every kind of which a case has opened."""
-        return {kind for of_day in self.opened.get(EVERYWHERE, {}).values() for kind in of_day}
+    kinds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Flow:
-    """The cases opened and closed by day and kind, and all that are closed by kind and state."""
+    """The cases opened and closed by day and kind; and of whole scopes all that are closed, by kind and state."""
 
     opened: ByDay
     closed: ByDay
@@ -63,19 +67,22 @@ class History:
     """Remembers the past for this process."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._growing = Lock()
         self._past = Past()
 
     def past(self, tx: Tx) -> Past:
-        """The past as this transaction sees it."""
-        until, marks = day_of(tx.now - SETTLED), reopened(tx)
-        with self._lock:
-            if self._past.reopened != marks:
-                # A closed case lives once more: what was counted of it is over.
-                self._past = Past(reopened=marks)
-            if self._past.until < until:
-                self._past = _grown(tx, self._past, until)
+        """The past as this transaction sees it. While another thread counts, nothing is remembered: nobody waits."""
+        until, marks, past = day_of(tx.now - SETTLED), reopened(tx), self._past
+        true = past.reopened == marks and _has(tx, past.anchor)
+        if true and past.until >= until:
+            return past
+        if not self._growing.acquire(blocking=False):
+            return Past()
+        try:
+            self._past = _grown(tx, past if true else Past(reopened=marks), until)
             return self._past
+        finally:
+            self._growing.release()
 
 
 def day_of(at: datetime) -> int:
@@ -100,7 +107,7 @@ def day_in(tx: Tx, at: Moment) -> sa.ColumnElement[int]:
 
 
 def flow(tx: Tx, part: Part, past: Past, first: int) -> Flow:
-    """Of this part, from the day `first` on; single cases are looked up, and count only in time."""
+    """Of this part, at least the days from `first` on: from what is remembered, and what is not is looked up."""
     found = Flow({}, {}, Counter())
     for name in part.names:
         found.ended.update(past.ended.get(name, {}))
@@ -127,17 +134,32 @@ def _add(into: ByDay, day: int, kinds: Counter[str]) -> None:
     into[day] = into[day] + kinds if day in into else kinds
 
 
+def _has(tx: Tx, line: tuple[int, str]) -> bool:
+    """Whether the log has this line, with the same hash."""
+    query = sa.select(t.audit.c.hash).where(t.audit.c.id == line[0])
+    return not line[0] or tx.conn.execute(query).scalar_one_or_none() == line[1]
+
+
 def _grown(tx: Tx, past: Past, until: int) -> Past:
     """With the days that are over since."""
     end = moment(until)
-    opened = _more(past.opened, _days(tx, _k.opened_at, past.until, (_k.opened_at < end,), _k.scope, _k.kind))
-    over = list(_days(tx, _k.closed_at, past.until, (_k.closed_at < end,), _k.scope, _k.kind, _k.state))
-    closed = _more(past.closed, ((day, scope, kind, cases) for day, scope, kind, _, cases in over))
+    newest = sa.select(sa.func.max(t.audit.c.id)).scalar_subquery()
+    last = tx.conn.execute(sa.select(t.audit.c.id, t.audit.c.hash).where(t.audit.c.id == newest)).first()
+    opened = _days(tx, _k.opened_at, past.until, (_k.opened_at < end,), _k.scope, _k.kind).all()
+    closed = _days(tx, _k.closed_at, past.until, (_k.closed_at < end,), _k.scope, _k.kind, _k.state).all()
     ended = {scope: Counter(states) for scope, states in past.ended.items()}
-    for _, scope, kind, state, cases in over:
+    for _, scope, kind, state, cases in closed:
         for key in (scope, EVERYWHERE):
             ended.setdefault(key, Counter())[kind, state] += cases
-    return Past(until, past.reopened, opened, closed, ended)
+    return Past(
+        until=until,
+        anchor=(last.id, last.hash) if last else (0, ""),
+        reopened=past.reopened,
+        opened=_more(past.opened, until, opened),
+        closed=_more(past.closed, until, ((day, scope, kind, cases) for day, scope, kind, _, cases in closed)),
+        ended=ended,
+        kinds=past.kinds | {kind for _, _, kind, _ in opened},
+    )
 
 
 def _days(tx: Tx, at: Moment, since: int, also: Piece, *columns: sa.ColumnElement[Any]) -> Any:
@@ -147,10 +169,12 @@ def _days(tx: Tx, at: Moment, since: int, also: Piece, *columns: sa.ColumnElemen
     return tx.conn.execute(sa.select(*by, sa.func.count()).where(at >= moment(since), *also).group_by(*by))
 
 
-def _more(days: Mapping[str, ByDay], found: Iterable[Any]) -> Days:
+def _more(days: Mapping[str, ByDay], until: int, found: Iterable[Any]) -> Days:
+    """Without those that no period reaches any more."""
     # Whoever reads the past at this moment keeps what they have.
-    more = {scope: dict(of_scope) for scope, of_scope in days.items()}
+    more = {scope: {day: of for day, of in of_scope.items() if day >= until - KEPT} for scope, of_scope in days.items()}
     for day, scope, kind, cases in found:
         for key in (scope, EVERYWHERE):
-            more.setdefault(key, {}).setdefault(int(day), Counter())[kind] += cases
+            if day >= until - KEPT:
+                more.setdefault(key, {}).setdefault(int(day), Counter())[kind] += cases
     return more

@@ -144,8 +144,7 @@ class Multisigs:
             cases = {row[0]: dict(zip(t.case.c.keys(), row[2:], strict=True)) for row in shown}
             check(tx, [case["id"] for case in cases.values()])
             # Whoever lost the role since is no longer waited for.
-            councils = _councils(tx, cases, person)
-            lines = [_line(council, person) for council in councils if multisig.holds_role(council, person)]
+            lines = [_line(council, person) for council in _councils(tx, cases) if multisig.holds_role(council, person)]
             following = None
             if len(rows) > page.limit:
                 due_at = shown[-1].due_at
@@ -261,10 +260,10 @@ def _case_of(tx: Tx, person: Person, multisig_id: str) -> Mapping[Any, Any] | No
 
 
 class _Known(LockedMultisig):
-    """One of many that one person only looks at: what it would ask of the database was asked for all of them."""
+    """One of many that are only looked at: what it would ask of the database was asked for all of them."""
 
     def __init__(
-        self, case: LockedCase, row: Mapping[Any, Any], acts: list[Any], able: set[str], barred: str | None
+        self, case: LockedCase, row: Mapping[Any, Any], acts: list[Any], able: set[str], barred: Mapping[str, str]
     ) -> None:
         super().__init__(case, row)
         self._acts, self._able, self._barred = acts, able, barred
@@ -281,18 +280,18 @@ class _Known(LockedMultisig):
         return self._able
 
     def barred(self, person: str) -> str | None:
-        return self._barred
+        return self._barred.get(person)
 
 
-def _councils(tx: Tx, cases: Mapping[str, Mapping[Any, Any]], person: Person) -> list[LockedMultisig]:
-    """Several multisigs as this person sees them, by the rows of their cases, in that order."""
+def _councils(tx: Tx, cases: Mapping[str, Mapping[Any, Any]]) -> list[LockedMultisig]:
+    """Several multisigs, by the rows of their cases, in that order."""
     query = sa.select(t.decision).where(t.decision.c.id.in_(list(cases)))
     rows = {row["id"]: row for row in tx.conn.execute(query).mappings()}
-    acts, barred = multisig.acts_of(tx, list(cases)), multisig.barred_from(tx, list(cases), person.id)
+    acts, barred = multisig.acts_of(tx, list(cases)), multisig.barred_from(tx, list(cases))
     rules = [(MultisigRules.model_validate(rows[one]["rules"]), case["scope"]) for one, case in cases.items()]
     able = multisig.able_in(tx, rules)
     return [
-        _Known(LockedCase(tx, case), rows[one], acts.get(one, []), there, barred.get(one))
+        _Known(LockedCase(tx, case), rows[one], acts.get(one, []), there, barred.get(one, {}))
         for (one, case), there in zip(cases.items(), able, strict=True)
     ]
 

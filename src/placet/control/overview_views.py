@@ -95,8 +95,8 @@ class OverviewView(View):
     """Figures of what the caller sees: `everything`, `scopes`, or single cases (`own`).
 
     `complete` is false when somebody sees so many single cases that the figures are of the newest only. `waiting` and
-    `turnout` are of the newest decisions of the period. `overdue_more` says that there are more than are listed;
-    `overdue_number` counts them, up to 51.
+    `turnout` are of the newest decisions of the period. `overdue_number` and `attention_number` count what is
+    late or needs people, up to 51; `overdue_more` and `attention_more` say that there are more than are listed.
     `budget` is null for who may not read it.
     """
 

@@ -18,11 +18,11 @@ class Part:
     """Everything, or whole scopes and the single cases beside them; `is_cut` when they see more single cases than the
     figures look at."""
 
-    def __init__(self, tx: Tx, person: Person) -> None:
+    def __init__(self, tx: Tx, person: Person, most: int = MOST_OWN) -> None:
         self.person = person
         self.everything = sees_all(person)
         self.scopes = [] if self.everything else scopes_seen(person)
-        self._single, self.is_cut = ([], False) if self.everything else newest_own(tx, person, MOST_OWN)
+        self._single, self.is_cut = ([], False) if self.everything else newest_own(tx, person, most)
 
     @property
     def names(self) -> list[str]:

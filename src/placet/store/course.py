@@ -52,7 +52,8 @@ def _reported(case: LockedCase, told: Report) -> Reply:
         return Reply(direction=Direction.SUPERSEDED, why="This case has already ended.")
     if told.seen > case["progress"]:
         case["progress"] = told.seen
-        case["state"] = CaseState.NEEDS_ATTENTION
+        if case.is_open:
+            case["state"] = CaseState.NEEDS_ATTENTION
         case.audit(SYSTEM, "case.ahead-of-database", {"seen": told.seen})
         return Reply(
             direction=Direction.BEHIND, progress=told.seen, why="The database was restored from an older copy."

@@ -36,6 +36,7 @@ BREATH_SECONDS = 0.001
 RETRIED_STATES = ("40001", "40P01")
 SQLITE_BUSY = 5
 BEGIN_WRITING = "BEGIN IMMEDIATE"
+ONE_SNAPSHOT = "REPEATABLE READ"
 SWITCH_SECONDS = 5
 CACHE_KB = 16_000
 """Of each connection, at most."""
@@ -102,6 +103,8 @@ class Store:
         else:
             self._reader = sa.create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
             self._writer = None
+        # A page is made by many queries, and all of them see the same: on SQLite they do so anyhow.
+        self._looking = self._reader if self.on_sqlite else self._reader.execution_options(isolation_level=ONE_SNAPSHOT)
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="placet-store")
 
     @property
@@ -127,7 +130,7 @@ class Store:
 
     def read_now(self, fn: Callable[[Tx], Result]) -> Result:
         try:
-            with self._reader.connect() as conn, conn.begin():
+            with self._looking.connect() as conn, conn.begin():
                 return fn(Tx(conn, self.clock, self.house))
         except OperationalError as error:
             raise StoreUnavailable(str(error.orig)) from error

@@ -114,10 +114,13 @@ def acts_of(tx: Tx, multisigs: Collection[str]) -> dict[str, list[Any]]:
     return found
 
 
-def barred_from(tx: Tx, multisigs: Collection[str], person: str) -> dict[str, str]:
-    """From which of these multisigs this person was kept out, and why."""
-    query = sa.select(_x.decision_id, _x.reason).where(_x.decision_id.in_(multisigs), _x.person_id == person)
-    return {row.decision_id: row.reason for row in tx.conn.execute(query)} if multisigs else {}
+def barred_from(tx: Tx, multisigs: Collection[str]) -> dict[str, dict[str, str]]:
+    """Who was kept out of each of these multisigs, and why."""
+    found: dict[str, dict[str, str]] = {}
+    query = sa.select(_x.decision_id, _x.person_id, _x.reason).where(_x.decision_id.in_(multisigs))
+    for row in tx.conn.execute(query) if multisigs else ():
+        found.setdefault(row.decision_id, {})[row.person_id] = row.reason
+    return found
 
 
 def _line(act: Any) -> int:

@@ -89,12 +89,13 @@ def _figures(view: OverviewView, period: Period) -> list[Drawn]:
         drawn.append(Drawn("waiting", spans(_("Time waiting for people"), rows, lasting)))
     if view.budget:
         # A bar is what there was at its end.
-        ends = view.budget[::-1][:: STEPS[period.by]][::-1]
+        step, last = STEPS[period.by], len(view.budget) - 1
+        ends = [view.budget[min(at + step - 1, last)] for at in range(0, last + 1, step)]
         money = [
             Series(_("Promised"), tuple(line.allocated for line in ends)),
             Series(_("Free"), tuple(line.unallocated for line in ends)),
         ]
-        budget = bars(_("Budget"), [_day(line.day) for line in ends], money, lambda number: amount(int(number)))
+        budget = bars(_("Budget"), days, money, lambda number: amount(int(number)))
         drawn.append(Drawn("budget", budget, tuple(one.name for one in money)))
     return drawn
 
