@@ -231,6 +231,12 @@ async def test_figures_counts_and_tables_are_the_same_on_both(office: Office) ->
     await office.control.faucet.deposit(root, GivenDeposit(amount=70))
     budget = (await office.control.overview.show(root, Period(days=2))).budget
     assert budget is not None and [line.balance for line in budget] == [0, 70]
+    weeks = (await office.control.overview.show(root, Period(days=15, by="week"))).budget
+    assert weeks is not None and [(str(line.day), line.balance) for line in weeks] == [
+        ("2027-02-21", 0),
+        ("2027-02-28", 0),
+        ("2027-03-04", 70),
+    ]
 
 
 def sending(content: bytes, filename: str) -> Sending:

@@ -28,6 +28,7 @@ from placet.store.tasks import LockedTask
 NEWEST, LEAST = 300, 100
 """So many decisions of each form tell how long people take; at least so many of each scope."""
 
+SUNDAY = 6
 MOST_STEPS = 40
 
 _k, _d, _c, _l = t.case.c, t.decision.c, t.candidate.c, t.ledger.c
@@ -120,29 +121,25 @@ def overdue(tx: Tx, part: Part, most: int) -> tuple[list[Overdue], int]:
     return [_overdue(row) for row in rows], min(len(oldest), MOST_LISTED + 1)
 
 
-def budget(tx: Tx, since: date, until: date) -> list[Budget]:
-    """The faucet at the end of each day, counted back from what it is now."""
+def budget(tx: Tx, since: date, until: date, by: Literal["day", "week"]) -> list[Budget]:
+    """The faucet at the end of each day, or of each week and now, counted back from what it is now."""
     first = moment(since.toordinal() - EPOCH.toordinal())
-    day = day_in(tx, _l.at).label("day")
+    on = day_in(tx, _l.at).label("day")
     free = sa.func.sum(sa.case((_l.account == funds.FAUCET, _l.amount), else_=0))
     prefix, beyond = funds.account(""), funds.account("")[:-1] + chr(ord(funds.account("")[-1]) + 1)
     promised = sa.func.sum(sa.case(((_l.account >= prefix) & (_l.account < beyond), _l.amount), else_=0))
     moved = {
         int(row[0]): (int(row[1]), int(row[2]))
-        for row in tx.conn.execute(sa.select(day, free, promised).where(_l.at >= first).group_by(day))
+        for row in tx.conn.execute(sa.select(on, free, promised).where(_l.at >= first).group_by(on))
     }
     now = funds.totals(tx)
     unallocated, allocated = now["unallocated"], now["allocated"]
-    told = []
+    told: list[Budget] = []
     for ordinal in range(until.toordinal(), since.toordinal() - 1, -1):
-        told.append(
-            Budget(
-                day=date.fromordinal(ordinal),
-                balance=unallocated + allocated,
-                allocated=allocated,
-                unallocated=unallocated,
-            )
-        )
+        day = date.fromordinal(ordinal)
+        if by == "day" or not told or day.weekday() == SUNDAY:
+            balance = unallocated + allocated
+            told.append(Budget(day=day, balance=balance, allocated=allocated, unallocated=unallocated))
         of_free, of_promised = moved.get(ordinal - EPOCH.toordinal(), (0, 0))
         unallocated, allocated = unallocated - of_free, allocated - of_promised
     return told[::-1]

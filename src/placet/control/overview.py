@@ -50,7 +50,7 @@ def _shown(tx: Tx, past: Past, person: Person, period: Period, listed: int) -> O
         attention=needing,
         attention_number=failed,
         attention_more=failed > len(needing),
-        budget=figures.budget(tx, since, until) if reads_budget else None,
+        budget=figures.budget(tx, since, until, period.by) if reads_budget else None,
     )
 
 

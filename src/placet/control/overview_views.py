@@ -83,7 +83,7 @@ class Attention(View):
 
 
 class Budget(View):
-    """The faucet at the end of a day."""
+    """The faucet at the end of a day, or of the week that ends with it."""
 
     day: date
     balance: int

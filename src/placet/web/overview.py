@@ -88,12 +88,9 @@ def _figures(view: OverviewView, period: Period) -> list[Drawn]:
         rows = [(f"{label(line.name)} ({_told(line.kind)})", line.median, line.p90) for line in longest]
         drawn.append(Drawn("waiting", spans(_("Time waiting for people"), rows, lasting)))
     if view.budget:
-        # A bar is what there was at its end.
-        step, last = STEPS[period.by], len(view.budget) - 1
-        ends = [view.budget[min(at + step - 1, last)] for at in range(0, last + 1, step)]
         money = [
-            Series(_("Promised"), tuple(line.allocated for line in ends)),
-            Series(_("Free"), tuple(line.unallocated for line in ends)),
+            Series(_("Promised"), tuple(line.allocated for line in view.budget)),
+            Series(_("Free"), tuple(line.unallocated for line in view.budget)),
         ]
         budget = bars(_("Budget"), days, money, lambda number: amount(int(number)))
         drawn.append(Drawn("budget", budget, tuple(one.name for one in money)))
