@@ -55,7 +55,11 @@ def write(tx: Tx, own: str, case: dict[str, Any]) -> None:
         tx.conn.execute(t.case_party.insert().values(case_id=own, person_id=party, why="x", opened_at=opened))
 
 
+BOTH = CHIEF.model_copy(update={"grants": tuple(Grant(role="coordinator", scope=scope) for scope in SCOPES)})
+
+
 @SHARED
+@example(rounds=[[LIVES_AGAIN, LIVES_AGAIN | {"scope": "funds"}], [], [], []], person=BOTH, days=5)
 @example(rounds=[[LIVES_AGAIN], [], [], []], person=CHIEF, days=5)
 @given(rounds=ROUNDS, person=PERSONS | st.just(CHIEF), days=st.integers(1, 5))
 def test_the_remembered_days_tell_the_same_as_all_cases_anew(

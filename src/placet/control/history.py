@@ -27,7 +27,7 @@ KEPT = 366 + 7
 
 DAY_US = 24 * 60 * 60 * 1_000_000
 
-ByDay = dict[int, Counter[str]]
+ByDay = dict[int, dict[str, int]]
 Days = dict[str, ByDay]
 """Cases by scope (all of them under `*`), day and kind."""
 
@@ -118,20 +118,25 @@ def flow(tx: Tx, part: Part, past: Past, first: int) -> Flow:
                     _add(into, day, kinds)
     for piece in part.whole_in_time(_k.scope):
         for day, kind, cases in _days(tx, _k.opened_at, past.until, piece, _k.kind):
-            _add(found.opened, int(day), Counter({kind: cases}))
+            _add(found.opened, int(day), {kind: cases})
         for day, kind, state, cases in _days(tx, _k.closed_at, past.until, piece, _k.kind, _k.state):
-            _add(found.closed, int(day), Counter({kind: cases}))
+            _add(found.closed, int(day), {kind: cases})
             found.ended[kind, state] += cases
     for piece in part.single(_k.id, _k.scope):
         for into, at in ((found.opened, _k.opened_at), (found.closed, _k.closed_at)):
             for day, kind, cases in _days(tx, at, first, piece, _k.kind):
-                _add(into, int(day), Counter({kind: cases}))
+                _add(into, int(day), {kind: cases})
     return found
 
 
-def _add(into: ByDay, day: int, kinds: Counter[str]) -> None:
+def _add(into: ByDay, day: int, kinds: dict[str, int]) -> None:
+    if (known := into.get(day)) is None:
+        into[day] = kinds
+        return
     # What is remembered is shared, so that no day of it may be changed.
-    into[day] = into[day] + kinds if day in into else kinds
+    into[day] = more = dict(known)
+    for kind, cases in kinds.items():
+        more[kind] = more.get(kind, 0) + cases
 
 
 def _has(tx: Tx, line: tuple[int, str]) -> bool:
@@ -176,5 +181,6 @@ def _more(days: Mapping[str, ByDay], until: int, found: Iterable[Any]) -> Days:
     for day, scope, kind, cases in found:
         for key in (scope, EVERYWHERE):
             if day >= until - KEPT:
-                more.setdefault(key, {}).setdefault(int(day), Counter())[kind] += cases
+                kinds = more.setdefault(key, {}).setdefault(int(day), {})
+                kinds[kind] = kinds.get(kind, 0) + cases
     return more
