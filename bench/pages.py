@@ -254,7 +254,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, help=f"{MANY:,} unless told otherwise")
     parser.add_argument("--file", type=Path, help="keep the database here, or use it if it is there")
     given = parser.parse_args()
-    cases, samples = given.cases or (FEW if given.quick else MANY), 10 if given.quick else 40
+    cases, samples = given.cases or (FEW if given.quick else MANY), 10 if given.quick else 80
     seen = machine.described()
     with tempfile.TemporaryDirectory() as folder:
         filled = _filled(given.file or Path(folder) / "placet.db", cases)

@@ -27,9 +27,9 @@ KINDS: dict[str, Callable[[str], Figure]] = {
     "bars": lambda text: charts.bars(text, [text, "b"], [Series(text, (1, 2)), Series("other", (0, 3))]),
     "spans": lambda text: charts.spans(text, [(text, 3, 9), ("b", 1, 1)]),
 }
-ALLOWED = {"svg", "title", "g", "rect", "circle", "line", "polyline", "text"}
+ALLOWED = {"svg", "title", "g", "rect", "circle", "line", "polyline", "text", "path"}
 ATTRIBUTES = {"viewBox", "role", "aria-label", "class", "x", "y", "x1", "y1", "x2", "y2", "width", "height"}
-ATTRIBUTES |= {"cx", "cy", "r", "rx", "pathLength", "stroke-dasharray", "points", "text-anchor"}
+ATTRIBUTES |= {"cx", "cy", "r", "rx", "pathLength", "stroke-dasharray", "points", "text-anchor", "d"}
 
 
 def parsed(markup: str) -> ElementTree.Element:
@@ -66,6 +66,9 @@ def test_no_chart_needs_a_style_or_script(kind: str) -> None:
     assert not re.search(r"style|<script|\son\w+=|fill=|#[0-9a-f]{3}|href", KINDS[kind]("t").svg)
 
 
+BAR = re.compile(r"M([\d.]+) ([\d.]+)h([\d.]+)v([\d.]+)h-[\d.]+z")
+
+
 def of_class(root: ElementTree.Element, name: str) -> list[ElementTree.Element]:
     return [node for node in root.iter() if name in node.attrib.get("class", "").split()]
 
@@ -73,11 +76,12 @@ def of_class(root: ElementTree.Element, name: str) -> list[ElementTree.Element]:
 def test_bars_are_as_high_as_their_figures_and_stand_on_each_other() -> None:
     figure = charts.bars("Cases", ["Mo", "Tu"], [Series("opened", (2, 4)), Series("closed", (2, 0))])
     root = parsed(figure.svg)
-    first, second, third = of_class(root, "bar")
-    heights = [float(bar.attrib["height"]) for bar in (first, second, third)]
-    assert math.isclose(heights[0] * 2, heights[2], abs_tol=0.02) and math.isclose(heights[0], heights[1], abs_tol=0.02)
-    assert math.isclose(float(second.attrib["y"]) + heights[1], float(first.attrib["y"]), abs_tol=0.02)
-    assert [bar[0].text for bar in (first, third)] == ["Mo, opened: 2", "Tu, opened: 4"]
+    opened, closed = ([tuple(map(float, at)) for at in BAR.findall(bar.attrib["d"])] for bar in of_class(root, "bar"))
+    assert [len(opened), len(closed)] == [2, 1]
+    (x, y, width, high), (other, _, _, twice) = opened
+    assert math.isclose(high * 2, twice, abs_tol=0.02) and other > x + width
+    assert closed[0] == pytest.approx((x, y - high, width, high), abs=0.02)
+    assert [hint[0].text for hint in of_class(root, "hint")] == ["Mo\nopened: 2\nclosed: 2", "Tu\nopened: 4\nclosed: 0"]
     assert figure.columns == ("", "opened", "closed")
     assert figure.rows == (("Mo", "2", "2"), ("Tu", "4", "0"))
 

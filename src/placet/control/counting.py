@@ -66,7 +66,7 @@ def beside(tx: Tx, person: Person, *told: sa.ColumnElement[bool]) -> Counts:
     newest, scopes = [sa.select(some.c.case_id) for some in _own(person, MOST_OWN)], scopes_seen(person)
     if not newest:
         return Counter()
-    return counted(tx, _k.id.in_(sa.union(*newest)), *((_k.scope.not_in(scopes),) if scopes else ()), *told)
+    return counted(tx, _k.id.in_(sa.union_all(*newest)), *((_k.scope.not_in(scopes),) if scopes else ()), *told)
 
 
 def newest_own(tx: Tx, person: Person, most: int) -> tuple[list[str], bool]:

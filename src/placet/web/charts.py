@@ -62,18 +62,20 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], say: Say =
     floor = HEIGHT - BOTTOM
     parts = [_line(LEFT, floor, WIDTH, floor, "axis"), words_at(LEFT - 6, TOP + 10, say(most), "tick", "end")]
     told = [tuple(map(say, one.values)) for one in series]
-    names = [markup(one.name) for one in series]
+    tops, columns = [float(floor)] * len(labels), [LEFT + at * wide for at in range(len(labels))]
     width = n(wide * 0.8)
-    for at, label in enumerate(map(markup, labels)):
-        top, x = float(floor), n(LEFT + at * wide + wide * 0.1)
-        for number, one in enumerate(series):
-            high = _positive(one.values[at]) / most * (floor - TOP)
-            if high:
-                top -= high
-                hint = f"{label}, {names[number]}: {_told(told[number][at])}"
-                place = f'x="{x}" y="{n(top)}" width="{width}" height="{n(high)}"'
-                bar = f'<rect class="bar series-{number % SERIES}" {place}><title>{hint}</title></rect>'
-                parts.append(Markup(bar))
+    for number, one in enumerate(series):
+        # One shape a series: a year of weeks has hundreds of bars.
+        shapes = []
+        for at, value in enumerate(one.values):
+            if high := _positive(value) / most * (floor - TOP):
+                tops[at] -= high
+                shapes.append(f"M{n(columns[at] + wide * 0.1)} {n(tops[at])}h{width}v{n(high)}h-{width}z")
+        parts.append(tag("path", class_=f"bar series-{number % SERIES}", d="".join(shapes)))
+    names = [one.name for one in series]
+    for x, label, numbers in zip(columns, labels, zip(*told, strict=True), strict=bool(series)):
+        hint = "\n".join([label, *map(": ".join, zip(names, numbers, strict=True))])
+        parts.append(tag("rect", tag("title", hint), class_="hint", x=x, y=TOP, width=wide, height=floor - TOP))
     for at in sorted({0, len(labels) // 2, len(labels) - 1} if labels else ()):
         side = "start" if at == 0 else "end" if at == len(labels) - 1 else "middle"
         parts.append(words_at(_x_of(at, len(labels), wide), HEIGHT - 8, labels[at], "tick", side))
