@@ -1,5 +1,6 @@
 """What the machine says: processor time and memory of a process, percentiles, and what it is measured on."""
 
+import json
 import math
 import os
 import platform
@@ -7,9 +8,11 @@ import sqlite3
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from time import perf_counter
 
 from placet.runtime import embedded
 
+_WORK = [{"id": f"case-{number}", "scope": "deals", "numbers": [number, number / 7, None]} for number in range(8000)]
 _TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 
 
@@ -43,6 +46,19 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The nearest-rank percentile; `share` is between 0 and 1."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def pace_ms() -> float:
+    """How long one and the same piece of work takes at this moment: reading and writing some megabytes of JSON."""
+    begun = perf_counter()
+    json.loads(json.dumps(_WORK))
+    return (perf_counter() - begun) * 1000
+
+
+def paced(paces: Sequence[float]) -> str:
+    """How evenly the machine ran: others may share its processors and its memory."""
+    best, half, most = min(paces), percentile(paces, 0.5), percentile(paces, 0.95)
+    return f"the same work took {best:.0f} ms at best, {half:.0f} at p50, {most:.0f} at p95"
 
 
 def described() -> dict[str, str]:

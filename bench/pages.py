@@ -137,8 +137,9 @@ class Probe:
         return Cell(self.route, self.caller, *whole, percentile(sql, 0.5), percentile(sql, 0.95), len(self.asked))
 
 
-async def measure(filled: Filled, samples: int, report: Callable[[str], object]) -> list[Cell]:
-    """In rounds: each asks for everything once, so that a slow moment of the machine is no route's alone."""
+async def measure(filled: Filled, samples: int, report: Callable[[str], object]) -> tuple[list[Cell], list[float]]:
+    """In rounds: each asks for everything once, so that a slow moment of the machine is no route's alone; and how fast
+    the machine was in each."""
     store = Store(f"sqlite:///{filled.file}", House("http://placet", pages_fill.SECRET))
     control = Control(store, CATALOGUE, policies=lambda entry: {})
 
@@ -159,12 +160,14 @@ async def measure(filled: Filled, samples: int, report: Callable[[str], object])
         # As the server does, once it is up.
         gc.collect()
         gc.freeze()
+        paces = []
         for number in range(samples):
             report(f"round {number + 1} of {samples}")
+            paces.append(machine.pace_ms())
             for probe in probes:
                 await probe.sample(store)
     store.close()
-    return [probe.cell() for probe in probes]
+    return [probe.cell() for probe in probes], paces
 
 
 def _asking(http: httpx2.AsyncClient, path: str, headers: dict[str, str]) -> Ask:
@@ -258,8 +261,9 @@ def main() -> None:
     seen = machine.described()
     with tempfile.TemporaryDirectory() as folder:
         filled = _filled(given.file or Path(folder) / "placet.db", cases)
-        cells = asyncio.run(measure(filled, samples, _say))
+        cells, paces = asyncio.run(measure(filled, samples, _say))
         size = filled.file.stat().st_size // 1_000_000
+    seen["pace"] = machine.paced(paces)
     seen["load"] += f", {os.getloadavg()[1]:.1f} in its last five minutes"
     report = Report(seen, filled.cases, filled.tasks, size, samples, cells)
     text = markdown(report)
