@@ -252,8 +252,9 @@ async def test_the_history_of_a_proposal_does_not_grow_with_its_voters() -> None
                 await vote(world, case, f"v{number}", "approve")
             await world.ended(case)
             lengths.append(len((await world.history(case)).events))
-    # One wake-up at quorum and one at the verdict, whatever their number; two that come close together are one.
-    assert max(lengths) - min(lengths) <= 7, lengths
+    # One wake-up at quorum and one at the verdict, whatever their number; two that come close together are one. A busy
+    # machine may add one or two; one for each of the 25 votes more would be over a hundred events.
+    assert max(lengths) - min(lengths) <= 15, lengths
 
 
 async def test_a_proposal_that_a_restored_database_does_not_know_is_voted_on_again() -> None:

@@ -38,8 +38,8 @@ SQLITE_BUSY = 5
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 ONE_SNAPSHOT = "REPEATABLE READ"
 SWITCH_SECONDS = 5
-CACHE_KB = 32_000
-"""Of each connection, at most."""
+READING_KB, WRITING_KB = 32_000, 16_000
+"""What a connection keeps of the file, at most; who writes a large document holds as much of it once more."""
 
 
 class StoreUnavailable(Exception):
@@ -98,8 +98,8 @@ class Store:
         self._listeners: dict[str, list[Callable[[], object]]] = {}
         self.on_sqlite = url.startswith("sqlite")
         if self.on_sqlite:
-            self._reader = _sqlite(url, "BEGIN")
-            self._writer: _GroupWriter | None = _GroupWriter(_sqlite(url, BEGIN_WRITING), self)
+            self._reader = _sqlite(url, "BEGIN", READING_KB)
+            self._writer: _GroupWriter | None = _GroupWriter(_sqlite(url, BEGIN_WRITING, WRITING_KB), self)
         else:
             self._reader = sa.create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
             self._writer = None
@@ -172,7 +172,7 @@ def _insert_ignoring(table: sa.Table, on_postgres: bool) -> sa.Insert:
     return insert(table).on_conflict_do_nothing()
 
 
-def _sqlite(url: str, begin: str) -> Engine:
+def _sqlite(url: str, begin: str, cache_kb: int) -> Engine:
     """An engine whose transactions begin with `begin`; the driver's own transaction control is off."""
     engine = sa.create_engine(url, connect_args={"timeout": SWITCH_SECONDS, "check_same_thread": False})
 
@@ -180,7 +180,7 @@ def _sqlite(url: str, begin: str) -> Engine:
     def _set_up(connection: Any, _: Any) -> None:
         connection.isolation_level = None
         # Lists of a large database touch more pages than the 2 MB that SQLite keeps by itself.
-        for pragma in ("synchronous=FULL", "foreign_keys=ON", f"cache_size=-{CACHE_KB}"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", f"cache_size=-{cache_kb}"):
             connection.execute(f"PRAGMA {pragma}")
         _write_ahead(connection)
         if begin == BEGIN_WRITING:
