@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from placet.control import counting
 from placet.control.counting import CountLine
-from placet.control.history import Flow, Past, date_of, day_in, moment
+from placet.control.history import Flow, Past, date_of, day_in, moment, number_of
 from placet.control.merging import merged
 from placet.control.overview_views import MOST_LISTED, Budget, Overdue, Throughput, Turnout, Waiting
 from placet.control.part import Part, Piece
@@ -57,7 +57,7 @@ def throughput(flow: Flow, since: date, by: Literal["day", "week"]) -> list[Thro
             begins = day - (day + 3) % 7 if by == "week" else day
             for kind, cases in kinds.items():
                 found[begins, kind][place] += cases
-    first = since.toordinal() - EPOCH.toordinal()
+    first = number_of(since)
     dates = {begins: date_of(begins) for begins, _ in found}
     return [
         Throughput(begins=dates[begins], kind=kind, opened=opened, closed=closed)
@@ -123,7 +123,7 @@ def overdue(tx: Tx, part: Part, most: int) -> tuple[list[Overdue], int]:
 
 def budget(tx: Tx, since: date, until: date, by: Literal["day", "week"]) -> list[Budget]:
     """The faucet at the end of each day, or of each week and now, counted back from what it is now."""
-    first = moment(since.toordinal() - EPOCH.toordinal())
+    first = moment(number_of(since))
     on = day_in(tx, _l.at).label("day")
     free = sa.func.sum(sa.case((_l.account == funds.FAUCET, _l.amount), else_=0))
     prefix, beyond = funds.account(""), funds.account("")[:-1] + chr(ord(funds.account("")[-1]) + 1)
@@ -135,12 +135,12 @@ def budget(tx: Tx, since: date, until: date, by: Literal["day", "week"]) -> list
     now = funds.totals(tx)
     unallocated, allocated = now["unallocated"], now["allocated"]
     told: list[Budget] = []
-    for ordinal in range(until.toordinal(), since.toordinal() - 1, -1):
-        day = date.fromordinal(ordinal)
+    for number in range(number_of(until), number_of(since) - 1, -1):
+        day = date_of(number)
         if by == "day" or not told or day.weekday() == SUNDAY:
             balance = unallocated + allocated
             told.append(Budget(day=day, balance=balance, allocated=allocated, unallocated=unallocated))
-        of_free, of_promised = moved.get(ordinal - EPOCH.toordinal(), (0, 0))
+        of_free, of_promised = moved.get(number, (0, 0))
         unallocated, allocated = unallocated - of_free, allocated - of_promised
     return told[::-1]
 

@@ -90,6 +90,10 @@ def day_of(at: datetime) -> int:
     return (at - EPOCH).days
 
 
+def number_of(day: date) -> int:
+    return day.toordinal() - EPOCH.toordinal()
+
+
 def moment(day: int) -> datetime:
     """When the day begins."""
     return EPOCH + timedelta(days=day)

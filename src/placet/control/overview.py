@@ -5,7 +5,7 @@ from typing import Literal
 
 from placet.control import attention, figures
 from placet.control.door import Door
-from placet.control.history import History, Past, day_of, flow
+from placet.control.history import History, Past, flow, number_of
 from placet.control.overview_views import MOST_LISTED, OverviewView, Period
 from placet.control.part import Part
 from placet.domain.access import Action, permitted
@@ -29,7 +29,7 @@ def _shown(tx: Tx, past: Past, person: Person, period: Period, listed: int) -> O
     part, until = Part(tx, person), tx.now.date()
     since = _first_day(until, period)
     moment = datetime(since.year, since.month, since.day, tzinfo=UTC)
-    moved = flow(tx, part, past, day_of(moment))
+    moved = flow(tx, part, past, number_of(since))
     overdue, late = figures.overdue(tx, part, listed)
     needing, failed = attention.needed(tx, person, listed)
     tasks, ballots = (figures.decided(tx, part, form, moment) for form in (LockedTask.form, LockedBallot.form))

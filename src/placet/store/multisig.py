@@ -11,7 +11,7 @@ from placet.domain import multisig as rule
 from placet.domain.audit import digest
 from placet.domain.calendar import BusinessCalendar
 from placet.domain.multisig import Act, Approval, Heard, Member, MemberStanding, MultisigRules, MultisigSpec
-from placet.domain.people import EVERYWHERE, SYSTEM, Person, Role
+from placet.domain.people import SYSTEM, Person, Role
 from placet.domain.task import Reason, Refusal, Verdict
 from placet.store import council_mail, people
 from placet.store import tables as t
@@ -197,20 +197,11 @@ def holds_role(council: LockedMultisig, person: Person) -> bool:
 
 def able_in(tx: Tx, councils: Sequence[tuple[MultisigRules, str]]) -> list[set[str]]:
     """For each of these rules, with the scope of its case, the members who can act now."""
-    roles = [(rules.council.name, rules.council.scope or scope) for rules, scope in councils]
-    members = [{one.person for one in rules.members} for rules, _ in councils]
-    grants = t.role_grant.c
-    query = (
-        sa.select(grants.person_id, grants.role, grants.scope)
-        .join_from(t.role_grant, t.person, _p.id == grants.person_id)
-        .where(_p.active, _p.id.in_(set().union(*members)), grants.role.in_({name for name, _ in roles}))
-    )
-    holding: dict[tuple[str, str], set[str]] = {}
-    for who, *what in tx.conn.execute(query):
-        holding.setdefault((what[0], what[1]), set()).add(who)
+    members = [[one.person for one in rules.members] for rules, _ in councils]
+    there = people.present(tx, {person for some in members for person in some})
     return [
-        some & (holding.get((name, EVERYWHERE), set()) | holding.get((name, scope), set()))
-        for some, (name, scope) in zip(members, roles, strict=True)
+        {one for one in some if one in there and there[one].holds(rules.council.name, rules.council.scope or scope)}
+        for some, (rules, scope) in zip(members, councils, strict=True)
     ]
 
 

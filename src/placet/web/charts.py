@@ -130,7 +130,7 @@ def fit(text: str) -> str:
 
 def markup(text: str) -> Markup:
     """Markup as it is, all else escaped."""
-    return text if isinstance(text, Markup) else escape(UNFIT.sub("\ufffd", text))
+    return text if isinstance(text, Markup) else escape(fit(text))
 
 
 def shortened(text: str, longest: int) -> str:
