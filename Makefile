@@ -53,14 +53,15 @@ messages: .venv/ready ## Bring the catalogues up to date with the texts for peop
 
 proof-crash: .venv/ready ## Kill parts, KILLS times (500), on DATABASE (both), by SEED; RUN=folder goes on with a run
 	env -u KILLS -u RUN DATABASE=sqlite $(BIN)/python -m pytest tests/proof/test_checker.py tests/proof/test_runs.py -q
-	KILLS=$${KILLS:-500} RUN=$${RUN:-.proof/$$(date +%Y%m%d-%H%M%S)} $(BIN)/python -m pytest tests/proof/test_crash.py -q -s
+	KILLS=$${KILLS:-500} RUN=$${RUN:-.proof/$$(date +%Y%m%d-%H%M%S)} $(BIN)/python -m pytest tests/proof/test_crash.py \
+		-q -s --timeout 0
 
 proof-votes: .venv/ready ## Kill parts while people vote, KILLS times (100), on DATABASE (sqlite), by SEED; RUN=folder
 	KILLS=$${KILLS:-100} RUN=$${RUN:-.proof/votes-$$(date +%Y%m%d-%H%M%S)} \
-		$(BIN)/python -m pytest tests/proof/test_voting_crash.py -q -s
+		$(BIN)/python -m pytest tests/proof/test_voting_crash.py -q -s --timeout 0
 
 proof-money: .venv/ready ## Cut, kill and forge around payments, ROUNDS times (10); writes docs/money.md
-	ROUNDS=$${ROUNDS:-10} MONEY_REPORT=docs/money.md $(BIN)/python -m pytest tests/executor -q
+	ROUNDS=$${ROUNDS:-10} MONEY_REPORT=docs/money.md $(BIN)/python -m pytest tests/executor -q --timeout 0
 
 bench: .venv/ready ## Measure against hand-written Temporal, and over HTTP
 	$(BIN)/python -m bench

@@ -94,6 +94,10 @@ class Anvil:
         fees = {"maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**9, "value": value}
         signed = sender.sign_transaction(call | fees | ({"to": to} if to else {}))
         hashed = self.rpc("eth_sendRawTransaction", f"0x{bytes(signed.raw_transaction).hex()}")
+        return self.receipt(hashed)
+
+    def receipt(self, hashed: str) -> dict[str, Any]:
+        """The receipt of a transaction, once it is mined: also with automine that is a moment after it was taken."""
         deadline = time.monotonic() + 10
         while (receipt := self.rpc("eth_getTransactionReceipt", hashed)) is None:
             assert time.monotonic() < deadline, "the transaction was not mined"

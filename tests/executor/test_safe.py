@@ -122,7 +122,7 @@ async def test_a_payment_that_somebody_else_presents_first_ends_as_paid(
             theirs = present(chain, intent)
             assert theirs["status"] == "0x1"
             await at.office.payments.round()
-            assert chain.rpc("eth_getTransactionReceipt", ours[0])["status"] == "0x0", "ours came second, and reverted"
+            assert chain.receipt(ours[0])["status"] == "0x0", "ours came second, and reverted"
             chain.mine(2)
             found = await at.rounds(decision)
             assert (found.receipt is not None) and found.receipt.tx_hash == theirs["transactionHash"]

@@ -115,13 +115,19 @@ class Campaign:
 
     async def _start(self) -> None:
         while self.disturbed or len(self.plans) < self.pace.cases:
-            while len(self.plans) - len(self.closed) >= self.pace.at_once:
-                await asyncio.sleep(self.pace.glance_seconds)
+            try:
+                await until(self._has_room, "an end of any case", STUCK_SECONDS)
+            except AssertionError as error:
+                # Without new ones nobody would pass the points at which to kill.
+                raise AssertionError(f"{error}: {await self.rows('SELECT * FROM case_ WHERE is_open')}") from None
             number = self.pace.first + len(self.plans)
             subject = subject_of(number)
             self.plans[subject] = plan_of(number)
             started = await self.office.start(subject, subject, kind=plan_of(number).kind)
             assert started.status == 201, started.text
+
+    def _has_room(self) -> bool:
+        return len(self.plans) - len(self.closed) < self.pace.at_once
 
     async def _review(self, person: str) -> None:
         """Two people share each role, and race each other for every task; some send their answer twice."""

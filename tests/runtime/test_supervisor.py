@@ -39,9 +39,12 @@ DEAF = STAYS.replace("signal.SIGTERM, end", "signal.SIGTERM, signal.SIG_IGN")
 
 # A supervisor of its own, as a program, for what needs signals or kill -9.
 PROGRAM = """
-import asyncio, json, os, sys
+import asyncio, json, os, signal, sys
 from pathlib import Path
 from placet.runtime.supervisor import Child, Supervisor
+# What a shell starts in the background begins without them.
+for number in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 folder = Path(sys.argv[1])
 def ready(name):
     async def up():
