@@ -190,8 +190,12 @@ class Campaign:
 
     async def _until_taken(self, send: Callable[[], Awaitable[Answered]]) -> None:
         """Send, and again while the case is paused."""
-        while (answered := await send()).status == 409 and "paused" in answered.text:
-            await asyncio.sleep(self.pace.glance_seconds)
+
+        async def taken() -> Answered | None:
+            answered = await send()
+            return None if answered.status == 409 and "paused" in answered.text else answered
+
+        answered = await until(taken, "the end of a pause", STUCK_SECONDS)
         assert answered.status < 400, answered.text
 
     async def _coordinate(self) -> None:
