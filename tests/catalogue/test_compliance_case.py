@@ -10,6 +10,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 from placet.catalogue.registry import CATALOGUE
+from placet.domain.task import TaskRules
 from placet.store import course, people, signals
 from placet.store import tables as t
 from placet.store.acts import Counted, NotCounted
@@ -83,6 +84,12 @@ async def shown(world: World, case_id: str) -> dict[str, Any]:
     return await world.store.read(lambda tx: tx.conn.execute(query).scalar_one())
 
 
+async def foretold(world: World, task: str) -> str | None:
+    """What people are told to follow if they keep silent."""
+    query = sa.select(t.decision.c.rules).where(t.decision.c.id == task)
+    return TaskRules.model_validate(await world.store.read(lambda tx: tx.conn.execute(query).scalar_one())).lapse
+
+
 async def status(world: World, case_id: str) -> str:
     return (await world.handle(case_id).query("get_status"))["status"]
 
@@ -128,6 +135,10 @@ async def test_a_silent_customer_is_asked_again_until_the_window_of_sixty_days_i
 async def test_the_fifth_incomplete_round_escalates(world: World) -> None:
     case_id = await world.start("compliance-case", NOOR, "ann")
     for number in range(1, 6):
+        task = await world.task(case_id, "documents")
+        assert await foretold(world, task) == (
+            "what is missing is asked for again" if number < 5 else "the case is escalated"
+        )
         await submit(world, case_id, "identity", *(("address",) if number == 1 else ()), round=number)
         wish = {"documents": [{"name": "identity", "reason": "Not readable."}]}
         await world.answer("olga", case_id, "officer-decision", "request_documents", data=wish)
@@ -138,7 +149,7 @@ async def test_the_fifth_incomplete_round_escalates(world: World) -> None:
 async def test_it_waits_for_the_officer_to_the_end_of_the_window(world: World) -> None:
     case_id = await world.start("compliance-case", NOOR, "ann")
     await submit(world, case_id, "identity", "address")
-    await world.task(case_id, "officer-decision")
+    assert await foretold(world, await world.task(case_id, "officer-decision")) == "the case is escalated"
     await world.skip(timedelta(days=59))
     assert (await world.case(case_id))["is_open"]
     ended = await world.ended(case_id)

@@ -5,20 +5,24 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from placet.domain.calendar import BusinessCalendar
-from placet.domain.explain import listed, task_sentence
+from placet.domain.explain import listed, silence_sentence, task_sentence
 from placet.domain.people import Audience, External, Named, Role
 from placet.domain.span import Span
-from placet.domain.task import Progress, RungAction, RungSpec, TaskSpec, freeze, n_of
+from placet.domain.task import Progress, RungAction, RungSpec, TaskRules, TaskSpec, freeze, n_of
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 OFFICER, CHIEF = Role(name="officer"), Role(name="chief", scope="hq")
 
 
+def frozen_of(window_at: datetime | None = None, **rules: object) -> TaskRules:
+    spec = TaskSpec.model_validate({"name": "review", "title": "Review", "to": (OFFICER,)} | rules)
+    return freeze(spec, BusinessCalendar(), "hash", START, window_at)
+
+
 def say(
     *to: Audience, progress: Progress | None = None, claimed: str | None = None, passed: int = 0, **rules: object
 ) -> str:
-    spec = TaskSpec.model_validate({"name": "review", "title": "Review", "to": (OFFICER,)} | rules)
-    frozen = freeze(spec, BusinessCalendar(), "hash", START)
+    frozen = frozen_of(**rules)
     now = START + timedelta(hours=passed)
     return task_sentence(frozen, progress or Progress(), to or (OFFICER,), "deals", now, claimed)
 
@@ -64,6 +68,24 @@ def test_the_next_rung_and_the_deadline_are_foretold(rung: int, passed: int, end
 
 def test_silence_is_told_by_the_label_of_its_outcome() -> None:
     assert "it counts as “Approve” on 3 March 2026 09:00 UTC (in 1 day)" in say(within="1d", silence="approve")
+
+
+@pytest.mark.parametrize(("window", "follows"), [(5, "it is asked again"), (2, "the case is escalated")])
+def test_what_follows_a_deadline_that_refuses_nothing_is_told(window: int, follows: str) -> None:
+    frozen = frozen_of(
+        START + timedelta(days=window), within="3d", lapse="it is asked again", window_lapse="the case is escalated"
+    )
+    at = f"{START + timedelta(days=min(window, 3)):%-d} March 2026 09:00 UTC"
+    sentence = task_sentence(frozen, Progress(), (OFFICER,), "deals", START)
+    assert sentence.endswith(f"If nobody acts, {follows} on {at} (in {min(window, 3)} days).")
+    assert silence_sentence(frozen, Progress()) == f"If nobody acts, {follows} on {at}."
+
+
+def test_rules_from_before_tell_what_they_always_told() -> None:
+    known = frozen_of(within="3d").model_dump(mode="json")
+    del known["lapse"]
+    told = silence_sentence(TaskRules.model_validate(known), Progress())
+    assert told == "If nobody acts, it expires and the case is refused on 5 March 2026 09:00 UTC."
 
 
 def test_a_pause_moves_what_is_foretold() -> None:

@@ -1,7 +1,7 @@
 """One sentence for every waiting case: whom it waits for, and what happens when if nobody acts."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from placet.domain.people import Audience, External, Named, Role
 from placet.domain.said import Said, Value, listed, together
@@ -45,13 +45,7 @@ def task_sentence(
     told = [rung for place, rung in enumerate(ahead) if place == 0 or rung.action is RungAction.ESCALATE]
     steps = [_next_rung(rung, scope, rung.at + progress.shift) for rung in told]
     if deadline := due_at(rules, progress):
-        chosen = rules.outcome(rules.silence) if rules.silence else None
-        when: dict[str, Value] = {"at": deadline, "left": deadline - now}
-        steps.append(
-            Said("it counts as “%(outcome)s” on %(at)s (%(left)s)", outcome=Said(chosen.label), **when)
-            if chosen
-            else Said("it expires and the case is refused on %(at)s (%(left)s)", **when)
-        )
+        steps.append(_lapse(rules, deadline, deadline - now))
     asked = listed(audience(who, scope) for who in to)
     return together(_waiting(rules, progress, asked, claimed_by), unless(steps))
 
@@ -62,9 +56,20 @@ def silence_sentence(rules: TaskRules, progress: Progress) -> Said:
     if deadline is None:
         return unless([])
     chosen = rules.outcome(rules.silence) if rules.silence else None
+    if chosen is None and rules.lapse:
+        return Said("If nobody acts, %(lapse)s on %(at)s.", lapse=Said(rules.lapse), at=deadline)
     if chosen is None:
         return Said("If nobody acts, it expires and the case is refused on %(at)s.", at=deadline)
     return Said("If nobody acts, it counts as “%(outcome)s” on %(at)s.", outcome=Said(chosen.label), at=deadline)
+
+
+def _lapse(rules: TaskRules, deadline: datetime, left: timedelta) -> Said:
+    when: dict[str, Value] = {"at": deadline, "left": left}
+    if rules.silence and (chosen := rules.outcome(rules.silence)):
+        return Said("it counts as “%(outcome)s” on %(at)s (%(left)s)", outcome=Said(chosen.label), **when)
+    if rules.lapse:
+        return Said("%(lapse)s on %(at)s (%(left)s)", lapse=Said(rules.lapse), **when)
+    return Said("it expires and the case is refused on %(at)s (%(left)s)", **when)
 
 
 def _waiting(rules: TaskRules, progress: Progress, asked: str, claimed_by: str | None) -> Said:

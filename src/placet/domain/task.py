@@ -82,7 +82,9 @@ class RungSpec(Durable):
 class TaskSpec(Durable):
     """What a workflow asks of people. Times are relative; `freeze` makes them absolute when the task opens.
 
-    Whoever holds a role in `seen_by` sees the case from now on, and is not asked.
+    Whoever holds a role in `seen_by` sees the case from now on, and is not asked. `lapse` says what follows when nobody
+    answers in time, and `window_lapse` what follows when the window of the case ends first, where that is not a refusal
+    of the case: they complete "If nobody acts, … on the day".
     """
 
     name: str
@@ -95,6 +97,8 @@ class TaskSpec(Durable):
     ladder: tuple[RungSpec, ...] = ()
     within: Span | None = None
     silence: str | None = None
+    lapse: str | None = None
+    window_lapse: str | None = None
     comment_on: tuple[str, ...] = ()
     form: dict[str, Any] | None = None
     form_on: tuple[str, ...] = ()
@@ -139,6 +143,7 @@ class TaskRules(Durable):
     ladder: tuple[Rung, ...] = ()
     due_at: datetime | None = None
     silence: str | None = None
+    lapse: str | None = None
     comment_on: tuple[str, ...] = ()
     form: dict[str, Any] | None = None
     form_on: tuple[str, ...] = ()
@@ -176,6 +181,7 @@ def freeze(
         ladder=tuple(sorted((rung for rung in rungs if due_at is None or rung.at < due_at), key=lambda rung: rung.at)),
         due_at=due_at,
         silence=spec.silence,
+        lapse=spec.window_lapse if window_at and due_at == window_at else spec.lapse,
         comment_on=spec.comment_on,
         form=spec.form,
         form_on=spec.form_on,

@@ -120,6 +120,8 @@ class Case(Course):
         outcomes: tuple[Outcome, ...],
         within: Span | None = None,
         silence: str | None = None,
+        lapse: str | None = None,
+        window_lapse: str | None = None,
         shows: Any = None,
         instructions: str = "",
         seats: Seats = ANY,
@@ -143,11 +145,13 @@ class Case(Course):
 
         The requester never decides; `open_to_requester` lets them do what is no decision. `requires` are further roles
         that whoever answers must hold. `within`, `remind` and `escalate` all count from the opening. `silence` names
-        the outcome that the deadline brings. `form` is the data that comes with an answer, or only with the outcomes in
-        `form_on`. `window` counts from the opening of the case, whatever `within` says. `documents` are collected
-        with the answer: the outcomes in `documents_on` need them. `signal` names a Temporal signal that may carry the
-        answer, together with a token; `signal_outcome` is what it means when it does not say. The holders of the roles
-        in `seen_by` see the case from then on, without being asked.
+        the outcome that the deadline brings. Without it people are told that the case is refused then, unless `lapse`
+        ("what is missing is asked for again") says what really follows, or `window_lapse`, where the window ends first.
+        `form` is the data that comes with an answer, or only with the outcomes in `form_on`. `window` counts from the
+        opening of the case, whatever `within` says. `documents` are collected with the answer: the outcomes in
+        `documents_on` need them. `signal` names a Temporal signal that may carry the answer, together with a token;
+        `signal_outcome` is what it means when it does not say. The holders of the roles in `seen_by` see the case from
+        then on, without being asked.
         """
         ladder = []
         if remind is not None:
@@ -166,6 +170,8 @@ class Case(Course):
             ladder=tuple(ladder),
             within=within,
             silence=silence,
+            lapse=lapse,
+            window_lapse=window_lapse,
             comment_on=comment_on,
             form=form.model_json_schema() if form else None,
             form_on=form_on,
@@ -189,12 +195,16 @@ class Case(Course):
         documents: tuple[DocumentRequest, ...],
         round: int,
         within: Span,
+        lapse: str,
         window: Span | None = None,
+        window_lapse: str | None = None,
         remind: Span | None = None,
         instructions: str = "",
         signal: str | None = None,
     ) -> Collected:
         """Ask somebody for documents, one round of it: it ends when they say that they have sent everything.
+
+        `lapse` tells them what follows if they do not, and `window_lapse` if the case's window ends first; see `ask`.
 
         `documents` of the answer are the newest files of the whole case, by name.
         """
@@ -203,7 +213,9 @@ class Case(Course):
             to=of,
             outcomes=(SUBMIT,),
             within=within,
+            lapse=lapse,
             window=window,
+            window_lapse=window_lapse,
             remind=remind,
             instructions=instructions,
             shows={"round": round, "documents": documents},

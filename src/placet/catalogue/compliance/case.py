@@ -17,11 +17,13 @@ from placet.connectors.extraction.port import ExtractionActivities
 from placet.connectors.screening.port import ScreeningActivities
 from placet.domain.collection import again
 from placet.domain.people import Role
+from placet.domain.said import later
 from placet.domain.task import Reason
 from placet.durable.case import Case
 from placet.durable.workflow import case
 
 OFFICER = Role(name="compliance-officer")
+ASKED_AGAIN, ESCALATED = later("what is missing is asked for again"), later("the case is escalated")
 FINAL = {APPROVE.name: "APPROVED", REJECT.name: "REJECTED", ESCALATE.name: "ESCALATED"}
 
 
@@ -49,7 +51,9 @@ class ComplianceCase(Case):
                 documents=wanted,
                 round=number,
                 within=policy.submission,
+                lapse=ASKED_AGAIN if number < policy.rounds else ESCALATED,
                 window=policy.window,
+                window_lapse=ESCALATED,
                 remind=policy.reminder,
                 signal="documents_submitted",
             )
@@ -69,6 +73,7 @@ class ComplianceCase(Case):
                 to=OFFICER,
                 outcomes=DECISIONS,
                 window=policy.window,
+                window_lapse=ESCALATED,
                 shows=Findings(round=number, documents=tuple(texts), screening=screening),
                 form=MoreDocuments,
                 form_on=(REQUEST_DOCUMENTS.name,),
@@ -87,9 +92,8 @@ class ComplianceCase(Case):
 
     def ended(self, status: str, rounds: int, reason: str, officer: str | None) -> ComplianceOutcome:
         self.show(status=status)
-        return ComplianceOutcome.model_validate(
-            {"status": status, "rounds": rounds, "reason": reason, "officer": officer}
-        )
+        told = {"status": status, "rounds": rounds, "reason": reason, "officer": officer}
+        return ComplianceOutcome.model_validate(told)
 
     def summary(self, outcome: ComplianceOutcome) -> str:  # type: ignore[override]
         why = f": {outcome.reason}" if outcome.reason else ""
