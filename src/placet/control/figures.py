@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from math import ceil
 from statistics import median
 from typing import Any, Literal
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from placet.control import counting
 from placet.control.counting import CountLine
-from placet.control.history import Flow, Past, date_of, day_in, moment, number_of
+from placet.control.history import Flow, Past, date_of, day_in, microseconds, moment, number_of
 from placet.control.merging import merged
 from placet.control.overview_views import MOST_LISTED, Budget, Overdue, Throughput, Turnout, Waiting
 from placet.control.part import Part, Piece
@@ -40,7 +40,7 @@ OPEN = sa.text("decision.state = 'open'")
 def counts(tx: Tx, part: Part, past: Past, flow: Flow) -> list[CountLine]:
     """Cases by kind and state."""
     found = Counter(flow.ended)
-    kinds = past.kinds | {kind for kinds in flow.opened.values() for kind in kinds}
+    kinds = past.kinds | {kind for _, kinds in flow.opened for kind in kinds}
     for piece in part.together(_k.scope):
         # In the order of the index that leads to the open ones, so that nothing that is closed is looked at.
         by = (_k.scope, _k.kind, _k.state) if piece else (_k.kind, _k.state)
@@ -52,7 +52,7 @@ def throughput(flow: Flow, since: date, by: Literal["day", "week"]) -> list[Thro
     """Cases opened and closed, by day or week and by kind."""
     found: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0])
     for place, days in enumerate((flow.opened, flow.closed)):
-        for day, kinds in days.items():
+        for day, kinds in days:
             # The first day of 1970 was a Thursday.
             begins = day - (day + 3) % 7 if by == "week" else day
             for kind, cases in kinds.items():
@@ -67,26 +67,29 @@ def throughput(flow: Flow, since: date, by: Literal["day", "week"]) -> list[Thro
 
 
 def decided(tx: Tx, part: Part, form: str, since: datetime) -> Sequence[Any]:
-    """The decisions of this form that were decided last, newest first: when, of what, and how long they were open."""
+    """The decisions of this form that were decided last, newest first: of what, and how many microseconds they were
+    open, without pauses.
+    """
     # Single cases are found by their ids: everybody's decisions of that time would be many more.
     by_case = sa.func.coalesce(_d.closed_at, sa.literal(EPOCH, _d.closed_at.type), type_=_d.closed_at.type)
     ways: list[tuple[sa.ColumnElement[Any], Piece]] = [(_d.closed_at, piece) for piece in part.whole(_d.scope)]
     ways += [(by_case, piece) for piece in part.single(_d.case_id, _d.scope)]
+    # Both as the database has them: there are hundreds, and nobody reads them as moments.
+    ordered = sa.type_coerce(_d.closed_at, sa.BigInteger).label("ordered")
+    lasted = (microseconds(tx, _d.closed_at) - microseconds(tx, _d.opened_at) - _d.shift_us).label("lasted")
     found: list[Any] = []
     for ended, piece in ways:
-        query = sa.select(_d.id, _d.form, _d.kind, _d.name, _d.opened_at, _d.closed_at, _d.shift_us)
+        query = sa.select(_d.id, _d.form, _d.kind, _d.name, ordered, lasted)
         query = query.where(_d.form == form, ended >= since, _d.state == "closed", *piece)
         found += tx.conn.execute(query.order_by(ended.desc()).limit(max(NEWEST // len(ways), LEAST)))
-    return sorted(found, key=lambda row: (row.closed_at, row.id), reverse=True)[:NEWEST]
+    return sorted(found, key=lambda row: (row.ordered, row.id), reverse=True)[:NEWEST]
 
 
 def waiting(decisions: Iterable[Any]) -> list[Waiting]:
-    """How long people took over these, by kind and step; a pause does not count."""
+    """How long people took over these, by kind and step."""
     took: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for row in decisions:
-        stood = timedelta(microseconds=row.shift_us)
-        seconds = (row.closed_at - row.opened_at - stood).total_seconds()
-        took[row.kind or "", row.name, row.form].append(max(seconds, 0.0))
+    for _, form, kind, name, _, lasted in decisions:
+        took[kind or "", name, form].append(max(lasted, 0) / 1_000_000)
     lines = [
         Waiting(kind=kind, name=name, form=form, decided=len(all_of), median=median(all_of), p90=_p90(all_of))
         for (kind, name, form), all_of in took.items()

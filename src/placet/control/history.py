@@ -56,10 +56,12 @@ class Past:
 
 @dataclass(frozen=True)
 class Flow:
-    """The cases opened and closed by day and kind; and of whole scopes all that are closed, by kind and state."""
+    """The cases opened and closed, by kind: what there was on a day, in pieces, and so a day may come more than once;
+    and of whole scopes all that are closed, by kind and state.
+    """
 
-    opened: ByDay
-    closed: ByDay
+    opened: list[tuple[int, dict[str, int]]]
+    closed: list[tuple[int, dict[str, int]]]
     ended: Counts
 
 
@@ -105,42 +107,33 @@ def date_of(day: int) -> date:
 
 def day_in(tx: Tx, at: Moment) -> sa.ColumnElement[int]:
     """The same as `day_of`, in a query."""
+    return microseconds(tx, at).op("/")(sa.literal_column(str(DAY_US)))
+
+
+def microseconds(tx: Tx, at: Moment) -> sa.ColumnElement[int]:
+    """Since 1970, in a query."""
     if tx.on_postgres:
-        return sa.cast(sa.func.floor(sa.extract("epoch", at) / 86400), sa.BigInteger)
-    return sa.type_coerce(at, sa.BigInteger).op("/")(sa.literal_column(str(DAY_US)))
+        return sa.cast(sa.extract("epoch", at) * sa.literal_column("1000000"), sa.BigInteger)
+    return sa.type_coerce(at, sa.BigInteger)
 
 
 def flow(tx: Tx, part: Part, past: Past, first: int) -> Flow:
     """Of this part, at least the days from `first` on: from what is remembered, and what is not is looked up."""
-    found = Flow({}, {}, Counter())
+    found = Flow([], [], Counter())
     for name in part.names:
         found.ended.update(past.ended.get(name, {}))
         for into, days in ((found.opened, past.opened), (found.closed, past.closed)):
-            of_days = days.get(name, {})
-            for day in range(first, past.until):
-                if kinds := of_days.get(day):
-                    _add(into, day, kinds)
+            into += [(day, kinds) for day, kinds in days.get(name, {}).items() if day >= first]
     for piece in part.whole_in_time(_k.scope):
         for day, kind, cases in _days(tx, _k.opened_at, past.until, piece, _k.kind):
-            _add(found.opened, int(day), {kind: cases})
+            found.opened.append((int(day), {kind: cases}))
         for day, kind, state, cases in _days(tx, _k.closed_at, past.until, piece, _k.kind, _k.state):
-            _add(found.closed, int(day), {kind: cases})
+            found.closed.append((int(day), {kind: cases}))
             found.ended[kind, state] += cases
     for piece in part.single(_k.id, _k.scope):
         for into, at in ((found.opened, _k.opened_at), (found.closed, _k.closed_at)):
-            for day, kind, cases in _days(tx, at, first, piece, _k.kind):
-                _add(into, int(day), {kind: cases})
+            into += [(int(day), {kind: cases}) for day, kind, cases in _days(tx, at, first, piece, _k.kind)]
     return found
-
-
-def _add(into: ByDay, day: int, kinds: dict[str, int]) -> None:
-    if (known := into.get(day)) is None:
-        into[day] = kinds
-        return
-    # What is remembered is shared, so that no day of it may be changed.
-    into[day] = more = dict(known)
-    for kind, cases in kinds.items():
-        more[kind] = more.get(kind, 0) + cases
 
 
 def _has(tx: Tx, line: tuple[int, str]) -> bool:

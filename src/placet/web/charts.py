@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from markupsafe import Markup, escape
 
@@ -63,14 +63,14 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], say: Say =
     parts = [_line(LEFT, floor, WIDTH, floor, "axis"), words_at(LEFT - 6, TOP + 10, say(most), "tick", "end")]
     told = [tuple(map(say, one.values)) for one in series]
     tops, columns = [float(floor)] * len(labels), [LEFT + at * wide for at in range(len(labels))]
-    width = n(wide * 0.8)
+    lefts, width = [n(x + wide * 0.1) for x in columns], n(wide * 0.8)
     for number, one in enumerate(series):
         # One shape a series: a year of weeks has hundreds of bars.
         shapes = []
         for at, value in enumerate(one.values):
             if high := _positive(value) / most * (floor - TOP):
                 tops[at] -= high
-                shapes.append(f"M{n(columns[at] + wide * 0.1)} {n(tops[at])}h{width}v{n(high)}h-{width}z")
+                shapes.append(f"M{lefts[at]} {n(tops[at])}h{width}v{n(high)}h-{width}z")
         parts.append(tag("path", class_=f"bar series-{number % SERIES}", d="".join(shapes)))
     names = [one.name for one in series]
     for x, label, numbers in zip(columns, labels, zip(*told, strict=True), strict=bool(series)):
@@ -130,7 +130,13 @@ def fit(text: str) -> str:
 
 def markup(text: str) -> Markup:
     """Markup as it is, all else escaped."""
-    return text if isinstance(text, Markup) else escape(fit(text))
+    return text if isinstance(text, Markup) else _escaped(text)
+
+
+@lru_cache(maxsize=4096)
+def _escaped(text: str) -> Markup:
+    # Small numbers and names of days are most of what a page of charts says.
+    return escape(fit(text))
 
 
 def shortened(text: str, longest: int) -> str:
