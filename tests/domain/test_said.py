@@ -71,7 +71,7 @@ def test_each_kind_of_value_is_told_in_its_own_way() -> None:
         past=timedelta(),
         some=("a", Said("b")),
     )
-    assert said == "ann, the bread, 12345, 2 March 2026 12:00 UTC (in 1 day, now), a, b"
+    assert said == "ann, the bread, 12345, 2 March 2026 12:00 UTC (in 30 hours, now), a, b"
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 votes"), (1, "a vote"), (2, "2 votes")])

@@ -59,13 +59,26 @@ def test_a_model_refuses_what_is_not_a_length_of_time(wrong: object) -> None:
     [
         (0, "0 seconds"),
         (1, "1 second"),
-        (59, "59 seconds"),
+        (50, "50 seconds"),
+        (59, "1 minute"),
         (60, "1 minute"),
         (3600, "1 hour"),
         (7200, "2 hours"),
         (86400, "1 day"),
+        (100, "100 seconds"),
+        (179, "3 minutes"),
+        (5400, "90 minutes"),
+        (9000, "150 minutes"),
+        (12600, "4 hours"),
+        (86399, "1 day"),
+        (90000, "1 day"),
+        (93600, "26 hours"),
+        (129600, "36 hours"),
+        (216000, "60 hours"),
+        (259199, "3 days"),
         (259200, "3 days"),
+        (5184000, "60 days"),
     ],
 )
-def test_a_length_in_words_uses_its_largest_unit(seconds: int, words: str) -> None:
+def test_a_length_in_words_uses_the_largest_unit_that_tells_it_well(seconds: int, words: str) -> None:
     assert in_words(timedelta(seconds=seconds)) == words

@@ -57,14 +57,19 @@ class Span:
         return value if isinstance(value, Span) else cls(value)
 
 
-Unit = Literal["day", "hour", "minute", "second"]
-SIZES: tuple[tuple[Unit, int], ...] = (("day", 86400), ("hour", 3600), ("minute", 60))
+Unit = Literal["year", "month", "day", "hour", "minute", "second"]
+SIZES: tuple[tuple[Unit, int], ...] = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+LONG: tuple[tuple[Unit, int], ...] = (("year", 365 * 86400), ("month", 30 * 86400), *SIZES)
 
 
-def largest(length: timedelta) -> tuple[int, Unit]:
-    """The length in its largest sensible unit, rounded."""
+def largest(length: timedelta, sizes: tuple[tuple[Unit, int], ...] = SIZES) -> tuple[int, Unit]:
+    """The length in the largest unit that tells it well, rounded: 36 hours are neither one day nor two."""
     seconds = round(length.total_seconds())
-    return next(((round(seconds / size), unit) for unit, size in SIZES if seconds >= size), (seconds, "second"))
+    for unit, size in sizes:
+        number = round(seconds / size)
+        if number >= 3 or (number and abs(seconds - number * size) * 24 <= size):
+            return number, unit
+    return seconds, "second"
 
 
 def in_words(length: timedelta) -> str:

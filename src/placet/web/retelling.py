@@ -1,16 +1,14 @@
 """Sentences of the domain, told again in the language and the zone of the reader: on pages, and in plain text."""
 
-import math
 from datetime import datetime, timedelta
 
-from babel.dates import format_timedelta
 from markupsafe import Markup, escape
 
 from placet.domain.audit import stamp
 from placet.domain.said import Said, Value
 from placet.domain.span import largest
 from placet.web.charts import tag
-from placet.web.times import absolute, moment
+from placet.web.times import absolute, distance, moment
 from placet.web.words import LATIN, PLACEHOLDER, SOURCE, _, foreign, ngettext, outcome, reader, written
 
 FROM_THE_RIGHT = "\u200f"
@@ -83,10 +81,7 @@ def _away(length: timedelta) -> str | Markup:
 def _distance(length: timedelta) -> str:
     if length <= timedelta():
         return _("now")
-    number, unit = largest(length)
-    # The unit stays the one that was chosen: ten days are not a week.
-    rounded = timedelta(**{f"{unit}s": number})
-    return str(format_timedelta(rounded, unit, math.inf, add_direction=True, locale=reader().locale))
+    return distance(*largest(length))
 
 
 def _clause(told: str | Markup) -> str | Markup:

@@ -1,6 +1,7 @@
 """Moments on pages: in the reader's zone and language, absolute and relative; the script keeps them current."""
 
-from datetime import datetime
+import math
+from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ from babel.dates import format_datetime, format_timedelta
 from markupsafe import Markup
 
 from placet.domain.audit import stamp
+from placet.domain.span import LONG, Unit, largest
 from placet.web.charts import tag
 from placet.web.words import locale_of, reader
 
@@ -28,7 +30,15 @@ def _absolute(at: datetime, zone: ZoneInfo, language: str) -> str:
 
 
 def relative(at: datetime) -> str:
-    return str(format_timedelta(at - reader().now, add_direction=True, locale=reader().locale))
+    away = at - reader().now
+    number, unit = largest(abs(away), LONG)
+    return distance(number if away > timedelta() else -number, unit)
+
+
+def distance(number: int, unit: Unit) -> str:
+    """So many of the unit from now, or ago; the unit stays the one that was chosen: ten days are not a week."""
+    length = timedelta(seconds=number * dict(LONG)[unit])
+    return str(format_timedelta(length, unit, math.inf, add_direction=True, locale=reader().locale))
 
 
 def moment(at: datetime) -> Markup:

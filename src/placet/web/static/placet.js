@@ -17,12 +17,17 @@ if (zone && !document.cookie.split("; ").includes(`zone=${zone}`)) {
   document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
 }
 const full = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short", numberingSystem });
-const distance = new Intl.RelativeTimeFormat(language, { numeric: "auto", numberingSystem });
+const distance = new Intl.RelativeTimeFormat(language, { numberingSystem });
 const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const within = (value, unit) => new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short", numberingSystem }).format(value);
-function relative(seconds) {
-  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS.at(-1);
-  return distance.format(Math.trunc(seconds / size), unit);
+// The same as on the server: 36 hours are neither one day nor two.
+function relative(seconds, units) {
+  const length = Math.round(Math.abs(seconds));
+  const [unit, size] = units.find(([, size]) => {
+    const number = Math.round(length / size);
+    return number >= 3 || (number && Math.abs(length - number * size) * 24 <= size);
+  }) ?? UNITS.at(-1);
+  return distance.format(Math.sign(seconds) * Math.round(length / size), unit);
 }
 function left(seconds) {
   let rest = Math.max(0, Math.trunc(seconds));
@@ -38,9 +43,9 @@ function left(seconds) {
 let ahead = document.body.dataset.now ? new Date(document.body.dataset.now) - Date.now() : 0;
 function tick() {
   const now = Date.now() + ahead;
-  for (const time of all("time[data-relative], [data-away]")) {
-    time.textContent = relative((new Date(time.dateTime ?? time.dataset.away) - now) / 1000);
-  }
+  for (const time of all("time[data-relative]")) time.textContent = relative((new Date(time.dateTime) - now) / 1000, UNITS);
+  // Inside a sentence, days stay days.
+  for (const time of all("[data-away]")) time.textContent = relative((new Date(time.dataset.away) - now) / 1000, UNITS.slice(2));
   for (const time of all("time[data-countdown]")) time.textContent = left((new Date(time.dateTime) - now) / 1000);
 }
 function localize() {
