@@ -56,6 +56,20 @@ async def test_pausing_resuming_and_cancelling_with_a_reason(office: Office) -> 
     assert (rita.status_code, "Only coordinators of deals" in rita.text) == (403, True)
 
 
+async def test_what_an_act_came_to_is_kept_for_the_page_that_is_on_its_way(office: Office) -> None:
+    """A page that still looks for changes, here or in another tab, asks with the same cookies and may be faster."""
+    case = await office.start()
+    cora = await desk(office, "cora")
+    sent = await cora.post(f"/cases/{case}/comments", {"text": "Dry by now."})
+    flash, said = {"flash": sent.cookies["flash"]}, "Your comment is there."
+    looked = await cora.get(f"/cases/{case}", cookies=flash, headers={"Placet-Look": "again"})
+    assert (
+        "Dry by now." in looked.text and said not in looked.text and "flash" not in looked.headers.get("Set-Cookie", "")
+    )
+    shown = await cora.get(f"/cases/{case}", cookies=flash)
+    assert said in shown.text and 'flash=""' in shown.headers["Set-Cookie"]
+
+
 async def test_a_vote_is_shown_with_its_quorum(office: Office) -> None:
     await chamber.sit(office)
     proposal = (await chamber.propose(office))["id"]

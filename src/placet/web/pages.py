@@ -42,6 +42,8 @@ STATUS = {
 }
 SIGN_IN = "/signin"
 FLASH = "flash"
+LOOK = "placet-look"
+"""The header with which the script fetches a page again, to see what has changed."""
 ZONE = "zone"
 LANGUAGE = "language"
 KEY = re.compile(r"[\x20-\x7e]{8,200}")
@@ -206,6 +208,9 @@ async def sent_by(request: Request) -> dict[str, str]:
 
 
 def _flash(request: Request) -> tuple[str, str] | None:
+    if LOOK in request.headers:
+        # It is for the page that is on its way, not for the one that still looks for changes, here or in another tab.
+        return None
     try:
         kind, said = json.loads(base64.urlsafe_b64decode(request.cookies[FLASH]))
     except (KeyError, ValueError, TypeError):

@@ -106,7 +106,7 @@ async function look() {
   if (looking) { again = true; return; }
   looking = true;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html", "Placet-Look": "again" }, cache: "no-store" });
     if (!answer.ok || answer.redirected) return;
     const page = new DOMParser().parseFromString(policy.createHTML(await answer.text()), "text/html");
     if (page.body.dataset.now) ahead = new Date(page.body.dataset.now) - Date.now();
