@@ -1,5 +1,6 @@
 """One place that opens transactions: groups, failures, retries, time."""
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -177,6 +178,18 @@ def test_what_a_failed_call_wanted_to_announce_is_not_announced(store: Store) ->
     with pytest.raises(LookupError):
         do(store, wrong)
     assert heard == []
+
+
+@pytest.mark.parametrize("end", [SystemExit, asyncio.CancelledError])
+def test_a_call_that_would_end_the_thread_fails_alone(store: Store, end: type[BaseException]) -> None:
+    def wrong(tx: Tx) -> None:
+        put("wrong")(tx)
+        raise end
+
+    with pytest.raises(end):
+        do(store, wrong)
+    do(store, put("right"))
+    assert keys(store) == ["right"]
 
 
 def test_closing_finishes_what_was_submitted_and_takes_no_more(database_url: str, house: House) -> None:

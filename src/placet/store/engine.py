@@ -285,7 +285,7 @@ class _GroupWriter:
 
     def _in_one_transaction(self, calls: list[tuple[Callable[[Tx], Any], "Future[Any]"]]) -> None:
         """Commit all of them, then answer; an error of the database itself leaves every future untouched."""
-        answers: list[tuple[Future[Any], Any, Exception | None]] = []
+        answers: list[tuple[Future[Any], Any, BaseException | None]] = []
         topics: set[str] = set()
         with self._transaction() as conn:
             for fn, future in calls:
@@ -297,7 +297,8 @@ class _GroupWriter:
                     # SQLite may have rolled back the whole transaction by itself (disk full, I/O error): there may be
                     # no savepoint any more.
                     raise
-                except Exception as error:
+                except BaseException as error:
+                    # Also what would end the thread, for which everybody else who writes waits.
                     conn.exec_driver_sql("ROLLBACK TO own")
                     conn.exec_driver_sql("RELEASE own")
                     answers.append((future, None, error))
