@@ -142,7 +142,12 @@ async def test_a_paused_case_says_so_and_takes_nothing(office: Office) -> None:
     await office.call("cora", "POST", f"/api/v1/cases/{task.partition('.')[0]}/pause", {"reason": "x"})
     page = await office.http.get(office.link(task))
     assert ("The case is paused" in page.text, "<form" in page.text) == (True, False)
-    assert (await office.http.post(office.link(task), data=FORM)).status_code == 409
+    late = await office.http.post(office.link(task), data=FORM | {"comment": "In May, then."})
+    assert (late.status_code, "The case is paused" in late.text, "In May, then.</textarea>" in late.text) == (
+        409,
+        True,
+        True,
+    )
     assert await acts(office) == []
 
 

@@ -86,13 +86,13 @@ async def test_that_time_goes_by_is_no_change(browsing: Browsing) -> None:
         await listening(page)
         distance = page.locator("#standing [data-away]").first
         await expect(distance).to_have_text(re.compile("^in "))
-        await distance.evaluate("e => { e.dataset.away = '2031-01-01T00:00:00Z'; }")
+        await distance.evaluate("e => { e.dataset.away = '2099-01-01T00:00:00Z'; }")
         await page.evaluate("document.querySelector('#standing').kept = true")
         async with page.expect_response(re.compile(f"/tasks/{re.escape(task)}$")) as looked:
             await browsing.office.call("bea", "POST", said, {"text": "Soon"})
         # So that it takes no notice that is meant for the next page.
         assert "placet-look" in (await looked.value).request.headers
-        await expect(distance).to_have_text(re.compile(r"^in [12],\d{3} days$"))
+        await expect(distance).to_have_text(re.compile(r"^in \d+,\d{3} days$"))
         assert await page.evaluate("document.querySelector('#standing').kept")
 
 

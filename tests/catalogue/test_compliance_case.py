@@ -137,7 +137,7 @@ async def test_the_fifth_incomplete_round_escalates(world: World) -> None:
     for number in range(1, 6):
         task = await world.task(case_id, "documents")
         assert await foretold(world, task) == (
-            "what is missing is asked for again" if number < 5 else "the case is escalated"
+            "the documents are asked for again" if number < 5 else "the case is escalated"
         )
         await submit(world, case_id, "identity", *(("address",) if number == 1 else ()), round=number)
         wish = {"documents": [{"name": "identity", "reason": "Not readable."}]}

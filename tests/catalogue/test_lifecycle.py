@@ -61,6 +61,9 @@ async def test_a_project_hibernates_wakes_and_is_archived_by_the_council() -> No
         await moved(world, FENCE, "hibernating", "active")
         await moved(world, FENCE, "active", "hibernating")
         case = await asked(world, FENCE, "hibernating", "archived")
+        rules = sa.select(t.decision.c.rules).where(t.decision.c.id == await world.task(case, "authorisation"))
+        ladder = (await world.store.read(lambda tx: tx.conn.execute(rules).scalar_one()))["ladder"]
+        assert [rung["action"] for rung in ladder] == ["remind"], "nobody is asked as well who has been asked already"
         assert (await world.answer("cora", case, "authorisation", "approve")).refusal.code == "not-asked"
         await world.answer("kofi", case, "authorisation", "approve")
         await world.state(case, "completed")

@@ -37,7 +37,7 @@ class Anvil:
     def rpc(self, method: str, *params: Any) -> Any:
         question = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
         request = urllib.request.Request(self.url, json.dumps(question).encode(), {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             told = json.load(answer)
         assert "error" not in told, told
         return told["result"]

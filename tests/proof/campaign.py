@@ -193,7 +193,10 @@ class Campaign:
 
         async def taken() -> Answered | None:
             answered = await send()
-            return None if answered.status == 409 and "paused" in answered.text else answered
+            if answered.status == 409 and "paused" in answered.text:
+                await asyncio.sleep(self.pace.glance_seconds)
+                return None
+            return answered
 
         answered = await until(taken, "the end of a pause", STUCK_SECONDS)
         assert answered.status < 400, answered.text

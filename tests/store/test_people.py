@@ -80,6 +80,12 @@ def test_who_is_asked_is_told_what_silence_does(scene: Scene) -> None:
     assert "by 3 March 2026 09:00 UTC; after that it counts as “Refuse”." in text
 
 
+def test_who_is_asked_is_told_what_really_follows(scene: Scene) -> None:
+    scene.ask(within=Span("1d"), lapse="you are asked again")
+    text = scene.rows(sa.select(t.message.c.text))[0]["text"]
+    assert "Please answer by 3 March 2026 09:00 UTC; after that, you are asked again." in text
+
+
 def test_somebody_outside_gets_a_link_that_leads_to_their_task(scene: Scene) -> None:
     scene.ask(ANN)
     row = scene.rows(sa.select(t.message))[0]

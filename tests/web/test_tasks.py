@@ -1,5 +1,7 @@
 """The page of a task, and the inbox: what is shown, and that acts count once."""
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 
@@ -7,6 +9,7 @@ from api import chamber
 from api.office import COUNTER, FORM, Office, review
 from placet.domain.collection import DocumentRequest
 from placet.domain.people import Role
+from placet.domain.span import Span
 from placet.domain.task import APPROVE, REFUSE, n_of
 from placet.store import tables as t
 from web.desk import desk, key_in
@@ -79,6 +82,32 @@ async def test_whoever_loses_a_race_sees_how_it_stands(office: Office) -> None:
     late = await bea.post(f"/tasks/{task}", {"outcome": "refuse", "comment": "Too late"})
     assert (late.status_code, "It was decided: Approve." in late.text) == (409, True)
     assert 'id="answer"' not in late.text
+    assert "What you had typed" in late.text and "Too late</textarea>" in late.text
+
+
+async def test_what_was_typed_stays_when_the_case_was_paused_meanwhile(office: Office) -> None:
+    task = await office.task(counting())
+    ben = await desk(office, "ben")
+    await office.call("cora", "POST", f"/api/v1/cases/{task.partition('.')[0]}/pause", {"reason": "x"})
+    form = {"outcome": "counter", "percent": "12.5", "months": "24", "comment": "Less, <please>."}
+    late = await ben.post(f"/tasks/{task}", form)
+    assert (late.status_code, "The case is paused" in late.text, 'id="answer"' in late.text) == (409, True, False)
+    assert "Percent: 12.5\nMonths: 24\nLess, &lt;please&gt;.</textarea>" in late.text
+    assert await acts(office) == []
+
+
+async def test_while_a_case_is_paused_no_clock_is_told(office: Office) -> None:
+    task = await office.task(review(within=Span("2h"), silence="refuse"))
+    ben = await desk(office, "ben")
+    pages = ("/", f"/tasks/{task}")
+    for path in pages:
+        assert "it counts as “Refuse”" in (page := await ben.get(path)).text and 'data-moment=""' in page.text, path
+    await office.call("cora", "POST", f"/api/v1/cases/{task.partition('.')[0]}/pause", {"reason": "x"})
+    office.clock.move(timedelta(hours=5))
+    for path in pages:
+        page = await ben.get(path)
+        assert "No clock runs until the case is resumed." in page.text and "data-countdown" not in page.text, path
+    assert "(now)" not in (await ben.get(f"/tasks/{task}")).text
 
 
 async def test_the_page_says_why_one_cannot_act(office: Office) -> None:

@@ -10,7 +10,6 @@ from placet.control import cursor, reading
 from placet.control.merging import merged
 from placet.control.sent import Paging
 from placet.control.views import InboxLine, Page
-from placet.domain.explain import silence_sentence
 from placet.domain.people import Person
 from placet.domain.said import Said, together
 from placet.store import tables as t
@@ -95,7 +94,7 @@ def _line(person: Person, task: reading.TaskFacts, case: Mapping[Any, Any]) -> I
         opened_at=task.row["opened_at"],
         due_at=task.row["due_at"],
         why=_why_me(person, task),
-        silence=silence_sentence(task.rules, task.progress),
+        silence=reading.silence(task, case),
         claimed_by=task.claims,
         outcomes=reading.outcomes(task.rules),
         subject_hash=task.rules.subject_hash,

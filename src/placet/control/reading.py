@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 
 from placet.control.views import CandidateView, CaseLine, CaseRef, OutcomeView, TaskLine
-from placet.domain.explain import task_sentence
+from placet.domain.explain import silence_sentence, task_sentence
 from placet.domain.people import Audience, External, Named, Person, Role
 from placet.domain.said import Said, later, together
 from placet.domain.task import Progress, TaskRules, Verdict
@@ -157,6 +157,13 @@ def sentence(task: TaskFacts, scope: str, now: datetime) -> Said:
     return task_sentence(task.rules, task.progress, task.to, scope, now, holder)
 
 
+def silence(task: TaskFacts, case: Mapping[Any, Any]) -> Said:
+    """What happens to this task if nobody acts."""
+    if case["paused_at"] is not None:
+        return Said("No clock runs until the case is resumed.")
+    return silence_sentence(task.rules, task.progress)
+
+
 def closed(verdict: Verdict | None) -> Said:
     """Of a decision that waits no more: how it was closed."""
     return Said("Closed: %(outcome)s.", outcome=Said(verdict.outcome)) if verdict else Said("Closed.")
@@ -168,7 +175,8 @@ def waiting_for(case: Mapping[Any, Any], waiting: Sequence[Waits], now: datetime
         state, reason = case["state"], (case["outcome"] or {}).get("reason")
         ended = Said("It ended on %(at)s: %(state)s.", at=case["closed_at"], state=Said(state))
         return together(ended, Said(reason)) if reason else ended
-    told = together(*(one.waits(case["scope"], now) for one in waiting if one.row["state"] == "open"))
+    since = case["paused_at"] or now
+    told = together(*(one.waits(case["scope"], since) for one in waiting if one.row["state"] == "open"))
     if case["paused_at"] is not None:
         paused = later("Paused since %(at)s: no act is taken and no clock runs until it is resumed.")
         return together(Said(paused, at=case["paused_at"]), told)

@@ -17,7 +17,6 @@ from placet.domain import task as rule
 from placet.domain.access import Action, permitted
 from placet.domain.audit import canonical
 from placet.domain.dossier import Entry
-from placet.domain.explain import silence_sentence
 from placet.domain.people import Person
 from placet.domain.said import Said
 from placet.domain.task import Refusal
@@ -226,7 +225,9 @@ def _task_view(tx: Tx, person: Person, task: reading.TaskFacts, case: Mapping[An
         can_reassign=task.is_open and permitted(person, Action.REASSIGN, case["scope"]),
         why_not=WhyNot(code=why.code, detail=why.detail) if why else None,
         my_answer=next((answer for answer in answers if answer.person == person.id), None),
-        waiting_for=reading.sentence(task, case["scope"], tx.now) if task.is_open else reading.closed(task.verdict),
-        silence=silence_sentence(rules, task.progress),
+        waiting_for=reading.sentence(task, case["scope"], case["paused_at"] or tx.now)
+        if task.is_open
+        else reading.closed(task.verdict),
+        silence=reading.silence(task, case),
         verdict=task.verdict,
     )

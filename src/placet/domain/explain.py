@@ -55,9 +55,9 @@ def silence_sentence(rules: TaskRules, progress: Progress) -> Said:
     deadline = due_at(rules, progress)
     if deadline is None:
         return unless([])
-    chosen = rules.outcome(rules.silence) if rules.silence else None
-    if chosen is None and rules.lapse:
+    if rules.lapse:
         return Said("If nobody acts, %(lapse)s on %(at)s.", lapse=Said(rules.lapse), at=deadline)
+    chosen = rules.outcome(rules.silence) if rules.silence else None
     if chosen is None:
         return Said("If nobody acts, it expires and the case is refused on %(at)s.", at=deadline)
     return Said("If nobody acts, it counts as “%(outcome)s” on %(at)s.", outcome=Said(chosen.label), at=deadline)
@@ -65,10 +65,10 @@ def silence_sentence(rules: TaskRules, progress: Progress) -> Said:
 
 def _lapse(rules: TaskRules, deadline: datetime, left: timedelta) -> Said:
     when: dict[str, Value] = {"at": deadline, "left": left}
-    if rules.silence and (chosen := rules.outcome(rules.silence)):
-        return Said("it counts as “%(outcome)s” on %(at)s (%(left)s)", outcome=Said(chosen.label), **when)
     if rules.lapse:
         return Said("%(lapse)s on %(at)s (%(left)s)", lapse=Said(rules.lapse), **when)
+    if rules.silence and (chosen := rules.outcome(rules.silence)):
+        return Said("it counts as “%(outcome)s” on %(at)s (%(left)s)", outcome=Said(chosen.label), **when)
     return Said("it expires and the case is refused on %(at)s (%(left)s)", **when)
 
 

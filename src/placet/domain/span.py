@@ -66,8 +66,9 @@ def largest(length: timedelta, sizes: tuple[tuple[Unit, int], ...] = SIZES) -> t
     """The length in the largest unit that tells it well, rounded: 36 hours are neither one day nor two."""
     seconds = round(length.total_seconds())
     for unit, size in sizes:
-        number = round(seconds / size)
-        if number >= 3 or (number and abs(seconds - number * size) * 24 <= size):
+        # Halves go up, as in a browser.
+        number = (2 * seconds + size) // (2 * size)
+        if seconds >= 3 * size or (number and abs(seconds - number * size) * 24 <= size):
             return number, unit
     return seconds, "second"
 

@@ -84,7 +84,7 @@ class TaskSpec(Durable):
 
     Whoever holds a role in `seen_by` sees the case from now on, and is not asked. `lapse` says what follows when nobody
     answers in time, and `window_lapse` what follows when the window of the case ends first, where that is not a refusal
-    of the case: they complete "If nobody acts, … on the day".
+    of the case or has better words than the label of an outcome: they complete "If nobody acts, … on the day".
     """
 
     name: str

@@ -195,7 +195,7 @@ class Case(Course):
         documents: tuple[DocumentRequest, ...],
         round: int,
         within: Span,
-        lapse: str,
+        lapse: str | None = None,
         window: Span | None = None,
         window_lapse: str | None = None,
         remind: Span | None = None,

@@ -215,7 +215,9 @@ def _request(decision: "LockedTask", person: str, external: bool) -> list[str]:
     lines = [_title(decision), rules.instructions, leads(Said("Answer here"), page)]
     if deadline := due_at(rules, decision.progress):
         chosen = rules.outcome(rules.silence) if rules.silence else None
-        if chosen:
+        if rules.lapse:
+            ends = Said("Please answer by %(at)s; after that, %(lapse)s.", at=deadline, lapse=Said(rules.lapse))
+        elif chosen:
             ends = Said(
                 "Please answer by %(at)s; after that it counts as “%(outcome)s”.",
                 at=deadline,

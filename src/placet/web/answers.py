@@ -1,6 +1,6 @@
 """Answering a task by a form: the inputs of all its outcomes on one page, and the answer that was sent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,7 @@ from placet.control.views import TaskView
 from placet.domain.forms import Fault
 from placet.web import forms
 from placet.web.forms import Field, Input
-from placet.web.words import later
+from placet.web.words import _, later
 
 CLOSED = ("task-closed", "seats-taken", "already-answered")
 """Refusals after which the page itself says how things stand."""
@@ -35,6 +35,20 @@ def _only(one: Input, outcomes: tuple[str, ...]) -> Input:
         return one
     # What goes with some outcomes only must not keep a browser from sending another.
     return replace(one, only=outcomes, parts=tuple(_only(part, outcomes) for part in one.parts))
+
+
+def typed(task: TaskView, sent: Mapping[str, str] | None) -> str:
+    """What somebody had written where the form is gone meanwhile; it must not be lost with it."""
+    if not sent or task.can_answer:
+        return ""
+    kept = [f"{_(one.field.label)}: {one.value}" for one in _leaves(answer_inputs(task, sent)) if one.value]
+    return "\n".join([*kept, sent.get("comment", "")]).strip()
+
+
+def _leaves(inputs: Iterable[Input]) -> Iterator[Input]:
+    for one in inputs:
+        inner = (*one.parts, *one.rows)
+        yield from _leaves(inner) if inner else (one,)
 
 
 def given_by(task: TaskView, sent: Mapping[str, str]) -> tuple[dict[str, Any], list[Fault]]:

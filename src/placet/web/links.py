@@ -10,7 +10,7 @@ from placet.control.errors import Kind, Problem, invalid
 from placet.control.links import Invitation
 from placet.control.tasks import GivenAnswer
 from placet.web import forms
-from placet.web.answers import CLOSED, answer_inputs, given_by
+from placet.web.answers import CLOSED, answer_inputs, given_by, typed
 from placet.web.pages import STATUS, control_of, page, router, sent_by
 from placet.web.shield import same_origin
 from placet.web.words import later
@@ -67,8 +67,8 @@ async def _answered(request: Request, token: str, invitation: Invitation, sent: 
     except Problem as problem:
         if problem.kind is Kind.INVALID or problem.code == "stale-subject":
             return asked(request, token, invitation, sent, problem)
-        if problem.code in CLOSED:
-            return asked(request, token, await links.open(token), status=STATUS[problem.kind])
+        if problem.code in (*CLOSED, "case-paused"):
+            return asked(request, token, await links.open(token), sent, status=STATUS[problem.kind])
         raise
     return asked(request, token, await links.open(token))
 
@@ -104,6 +104,7 @@ def asked(
         upload=upload,
         inputs=answer_inputs(task, sent, errors),
         sent=dict(sent or {}),
+        typed=typed(task, sent),
         errors=errors,
         problem=problem,
         address=f"/l/{token}",

@@ -6,18 +6,20 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Annotated
 
-from babel.dates import format_date, format_timedelta
+from babel.dates import format_date
 from fastapi import Query, Request
 from fastapi.responses import Response
 
 from placet.control.csv_export import TableExport
 from placet.control.overview_views import MOST_LISTED, OverviewView, Period, Throughput
+from placet.domain.span import largest
 from placet.store.cases import OPEN_STATES, CaseState
 from placet.web.charts import SERIES, Figure, Series, bars, spans
 from placet.web.pages import control_of, label, page, router
 from placet.web.process import step_name
 from placet.web.session import Visitor
 from placet.web.telling import amount
+from placet.web.times import length
 from placet.web.words import _, later, locale_of, reader
 
 routes = router()
@@ -136,5 +138,5 @@ def _short(day: date, language: str) -> str:
 
 def lasting(seconds: float) -> str:
     """A length of time in its largest fitting unit."""
-    length = timedelta(seconds=seconds)
-    return str(format_timedelta(length, threshold=2, format="short", locale=reader().locale))
+    number, unit = largest(timedelta(seconds=seconds))
+    return length(number, unit)

@@ -11,7 +11,7 @@ from placet.control.errors import Kind, Problem, invalid
 from placet.control.tasks import GivenAnswer, PassOn
 from placet.control.views import TaskView
 from placet.web import forms
-from placet.web.answers import CLOSED, answer_inputs, given_by
+from placet.web.answers import CLOSED, answer_inputs, given_by, typed
 from placet.web.pages import STATUS, control_of, once, page, router, see_other, sent_by
 from placet.web.session import Visitor
 from placet.web.uploads import announced, refusing_politely, sent_files
@@ -141,6 +141,7 @@ async def _page(
         names=await control.people.names(one for one in people if one),
         inputs=answer_inputs(task, sent if not passing else None, errors),
         sent=dict(sent or {}),
+        typed=typed(task, None if passing else sent),
         errors=errors,
         problem=told,
         passing=dict(passing or {}),

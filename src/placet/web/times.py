@@ -3,6 +3,7 @@
 import math
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
@@ -32,13 +33,23 @@ def _absolute(at: datetime, zone: ZoneInfo, language: str) -> str:
 def relative(at: datetime) -> str:
     away = at - reader().now
     number, unit = largest(abs(away), LONG)
-    return distance(number if away > timedelta() else -number, unit)
+    # What is a moment ago is past: nothing has happened in 0 seconds.
+    return distance((1 if away > timedelta() else -1) * max(number, 1), unit)
 
 
 def distance(number: int, unit: Unit) -> str:
     """So many of the unit from now, or ago; the unit stays the one that was chosen: ten days are not a week."""
-    length = timedelta(seconds=number * dict(LONG)[unit])
-    return str(format_timedelta(length, unit, math.inf, add_direction=True, locale=reader().locale))
+    return _of_unit(number, unit, add_direction=True)
+
+
+def length(number: int, unit: Unit) -> str:
+    """So many of the unit, in short."""
+    return _of_unit(number, unit, format="short")
+
+
+def _of_unit(number: int, unit: Unit, **how: Any) -> str:
+    whole = timedelta(seconds=number * dict(LONG)[unit])
+    return str(format_timedelta(whole, unit, math.inf, locale=reader().locale, **how))
 
 
 def moment(at: datetime) -> Markup:

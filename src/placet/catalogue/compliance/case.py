@@ -23,7 +23,7 @@ from placet.durable.case import Case
 from placet.durable.workflow import case
 
 OFFICER = Role(name="compliance-officer")
-ASKED_AGAIN, ESCALATED = later("what is missing is asked for again"), later("the case is escalated")
+ASKED_AGAIN, ESCALATED = later("the documents are asked for again"), later("the case is escalated")
 FINAL = {APPROVE.name: "APPROVED", REJECT.name: "REJECTED", ESCALATE.name: "ESCALATED"}
 
 
@@ -31,8 +31,8 @@ FINAL = {APPROVE.name: "APPROVED", REJECT.name: "REJECTED", ESCALATE.name: "ESCA
     "compliance-case",
     title="Compliance case",
     subject="{name}",
-    decides="A compliance officer approves, rejects, escalates, or asks for documents again, up to five rounds.",
-    silence="An incomplete round is asked for again; after the fifth, or after sixty days, the case is escalated.",
+    decides="A compliance officer approves, rejects, escalates, or asks for documents again.",
+    silence="An incomplete round is asked for again; after the last, or when its time is over, the case is escalated.",
     policy=CompliancePolicy,
     workflow_type="ComplianceCaseWorkflow",
 )

@@ -23,7 +23,7 @@ from placet.durable.workflow import case
     title="Carrying out a decision",
     subject="Carry out: {title}",
     decides="Nobody decides again; a payment still takes the signatures of the council.",
-    silence="A step that fails is put to the coordinators; a payment waits for its signatures.",
+    silence="A step that fails is put to the coordinators; without enough signatures in time a payment is refused.",
     by_people=False,
     children=("treasury-disbursement",),
 )

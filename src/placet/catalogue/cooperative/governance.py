@@ -14,6 +14,7 @@ from placet.domain.ballot import EXPIRED
 from placet.domain.course import Beginning, Opening
 from placet.domain.people import Named
 from placet.domain.proposal import ProposalFacts
+from placet.domain.said import later
 from placet.durable.case import Case
 from placet.durable.workflow import case
 
@@ -23,7 +24,7 @@ from placet.durable.workflow import case
     title="Governance proposal",
     subject="{title}",
     decides="Everybody with the role voter decides, after the discussion; the proposer never votes.",
-    silence="The vote opens when the discussion ends; without quorum it expires after fourteen days.",
+    silence="The vote opens when the discussion ends; without quorum it expires.",
     policy=GovernancePolicy,
     starters=("proposer",),
     children=("decision-execution",),
@@ -52,6 +53,7 @@ class GovernanceProposal(Case):
             instructions="Until the vote opens you can withdraw the proposal. Everybody who sees it can comment on it.",
             outcomes=(WITHDRAW, VOTE),
             silence=VOTE.name,
+            lapse=later("the vote opens"),
             within=self.policy.discussion,
             shows=proposed,
             seen_by=(VOTERS,),

@@ -18,7 +18,7 @@ from placet.durable.workflow import case
     title="Lifecycle transition",
     subject="{title}: {was} to {becomes}",
     decides="A coordinator of the scope authorises it; only the council archives.",
-    silence="After three days the council is asked as well; after fourteen it is refused, and nothing changes.",
+    silence="The council is asked as well; if it keeps silent too, the change is refused, and nothing changes.",
     policy=LifecyclePolicy,
     starters=(MEMBER, COORDINATOR),
 )
@@ -41,7 +41,8 @@ class LifecycleTransition(Case):
             excluded={order.id: later("it is about you")} if order.kind is ResourceKind.MEMBER else None,
             within=self.policy.authorisation,
             remind=self.policy.reminder,
-            escalate=(self.policy.escalation, Role(name=COUNCIL)),
+            # Where the council decides, there is nobody else to ask.
+            escalate=None if rule.authority == COUNCIL else (self.policy.escalation, Role(name=COUNCIL)),
         )
         await self.checked(request)
         changed = await self.step(LifecycleActivities.change, order, undo=LifecycleActivities.restore)

@@ -14,7 +14,7 @@ from placet.durable.workflow import case
     title="Workflow proposal",
     subject="{title}",
     decides="Everybody with the role voter decides; the proposer never votes. Half of the voters are a quorum.",
-    silence="Without quorum it expires after fourteen days; with it, the votes count at the end of the countdown.",
+    silence="Without quorum it expires; with it, the votes count at the end of the countdown.",
     policy=VotingPolicy,
     policy_name="voting",
     starters=("proposer",),

@@ -25,9 +25,10 @@ function relative(seconds, units) {
   const length = Math.round(Math.abs(seconds));
   const [unit, size] = units.find(([, size]) => {
     const number = Math.round(length / size);
-    return number >= 3 || (number && Math.abs(length - number * size) * 24 <= size);
+    return length >= 3 * size || (number && Math.abs(length - number * size) * 24 <= size);
   }) ?? UNITS.at(-1);
-  return distance.format(Math.sign(seconds) * Math.round(length / size), unit);
+  // What is a moment ago is past: nothing has happened in 0 seconds.
+  return distance.format((seconds > 0 ? 1 : -1) * Math.max(Math.round(length / size), 1), unit);
 }
 function left(seconds) {
   let rest = Math.max(0, Math.trunc(seconds));
