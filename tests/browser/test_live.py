@@ -68,6 +68,33 @@ async def test_the_list_waits_for_somebody_who_is_choosing(browsing: Browsing) -
         await expect(page.locator(f'a[href="/tasks/{other}"]')).to_be_visible()
 
 
+async def test_a_form_that_can_be_filled_in_again_is_offered(browsing: Browsing) -> None:
+    task = await browsing.office.task()
+    steer = f"/api/v1/cases/{task.partition('.')[0]}"
+    await browsing.office.call("cora", "POST", f"{steer}/pause", {"reason": "Wait a moment"})
+    async with browsing.page("ben", f"/tasks/{task}") as page:
+        await listening(page)
+        await expect(page.locator("#gone")).to_contain_text("The case is paused")
+        await browsing.office.call("cora", "POST", f"{steer}/resume", {"reason": "Go on"})
+        await expect(page.locator("#stale")).to_be_visible()
+        await page.get_by_role("link", name="Show it as it is now").click()
+        await page.get_by_label("Approve").check()
+        await expect(page.locator("#stale")).to_be_hidden()
+
+
+async def test_a_form_whose_sending_was_stopped_can_be_sent_again(browsing: Browsing) -> None:
+    task = await browsing.office.task()
+    async with browsing.page("ben", f"/tasks/{task}") as page:
+        await page.clock.install()
+        await page.reload()
+        await page.evaluate("addEventListener('submit', (event) => event.preventDefault())")
+        await page.get_by_label("Approve").check()
+        await page.get_by_role("button", name="Send my answer").click()
+        await expect(page.locator("#answer")).to_have_attribute("data-sent", "true")
+        await page.clock.run_for(11_000)
+        await expect(page.locator("#answer")).not_to_have_attribute("data-sent", "true")
+
+
 async def test_a_case_page_follows_its_case(browsing: Browsing) -> None:
     task = await browsing.office.task()
     case = task.partition(".")[0]

@@ -66,6 +66,8 @@ async def test_what_an_act_came_to_is_kept_for_the_page_that_is_on_its_way(offic
     assert (
         "Dry by now." in looked.text and said not in looked.text and "flash" not in looked.headers.get("Set-Cookie", "")
     )
+    other = await cora.get("/cases", cookies=flash)
+    assert said not in other.text and "flash" not in other.headers.get("Set-Cookie", "")
     shown = await cora.get(f"/cases/{case}", cookies=flash)
     assert said in shown.text and 'flash=""' in shown.headers["Set-Cookie"]
 

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
@@ -151,10 +151,11 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
 
 
 def see_other(to: str, said: str | None = None, kind: str = "good") -> Response:
-    """Send the browser on after an act; `said` is told on top of the next page."""
+    """Send the browser on after an act; `said` is told on top of the page that it leads to, and of no other."""
     response = RedirectResponse(to, 303)
     if said:
-        told = base64.urlsafe_b64encode(json.dumps([kind, said]).encode()).decode()
+        page = to.partition("#")[0].partition("?")[0]
+        told = base64.urlsafe_b64encode(json.dumps([kind, said, page]).encode()).decode()
         response.set_cookie(FLASH, told, max_age=60, httponly=True, samesite="lax")
     return response
 
@@ -212,7 +213,9 @@ def _flash(request: Request) -> tuple[str, str] | None:
         # It is for the page that is on its way, not for the one that still looks for changes, here or in another tab.
         return None
     try:
-        kind, said = json.loads(base64.urlsafe_b64decode(request.cookies[FLASH]))
+        kind, said, page = json.loads(base64.urlsafe_b64decode(request.cookies[FLASH]))
     except (KeyError, ValueError, TypeError):
+        return None
+    if unquote(str(page)) != request.scope["path"]:
         return None
     return (kind if kind in ("good", "bad") else "good", str(said)[:500])

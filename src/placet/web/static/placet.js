@@ -62,11 +62,14 @@ document.addEventListener("submit", (event) => {
   if (event.target.dataset.sent) event.preventDefault();
   event.target.dataset.sent = "true";
   event.submitter?.setAttribute("aria-busy", "true");
+  // Whoever has stopped it may send it again; whoever has not, too.
+  setTimeout(unsent, 10000);
 });
-addEventListener("pageshow", () => {
+function unsent() {
   for (const form of all("form[data-sent]")) delete form.dataset.sent;
   for (const button of all("[aria-busy]")) button.removeAttribute("aria-busy");
-});
+}
+addEventListener("pageshow", unsent);
 
 // Files that would be refused for their size are told where they were chosen, before anything is sent.
 document.addEventListener("change", ({ target }) => {
@@ -99,7 +102,7 @@ const written = (field) => field.type === "checkbox" || field.type === "radio" ?
   : field.type === "file" ? field.files.length > 0
   : field.tagName === "SELECT" ? [...field.options].some((option) => option.selected !== option.defaultSelected) && field.selectedIndex > 0
   : field.type !== "hidden" && field.value !== field.defaultValue;
-const busy = (region) => (region.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox], [type=radio]), textarea, select"))
+const busy = (region) => region.matches(":active") || (region.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox], [type=radio]), textarea, select"))
   || all("input, textarea, select", region).some(written);
 
 let looking = false, again = false;
@@ -111,7 +114,10 @@ async function look() {
     if (!answer.ok || answer.redirected) return;
     const page = new DOMParser().parseFromString(policy.createHTML(await answer.text()), "text/html");
     if (page.body.dataset.now) ahead = new Date(page.body.dataset.now) - Date.now();
-    let changed = 0, kept = 0;
+    // Another page is on its way; until then no button may move under a finger.
+    if (document.querySelector("form[data-sent]")) return;
+    // What was not there at all, such as a form that can be filled in now, has no place here to be put.
+    let changed = 0, kept = all("form[id], [data-live][id]", page).filter((made) => !document.getElementById(made.id)).length;
     for (const old of all("[data-live][id]")) {
       const made = page.getElementById(old.id);
       if (!made || meaning(made) === meaning(old)) continue;
