@@ -69,9 +69,14 @@ async def test_a_sent_form_is_answered_with_a_receipt(office: Office) -> None:
     assert (later.status_code, receipt in later.text, "<form" in later.text) == (200, True, False)
 
 
-async def test_the_form_of_another_outcome_is_left_out(office: Office) -> None:
+async def test_the_form_of_another_outcome_is_left_out_of_a_refusal_and_asked_about_in_an_approval(
+    office: Office,
+) -> None:
     link = await asked(office)
-    done = await office.http.post(link, data={**FORM, "outcome": "approve"})
+    asked_about = await office.http.post(link, data={**FORM, "outcome": "approve"})
+    assert (asked_about.status_code, "This goes with “" in asked_about.text) == (422, True)
+    assert await acts(office) == []
+    done = await office.http.post(link, data={**FORM, "outcome": "refuse", "comment": "No"})
     assert (done.status_code, (await acts(office))[0][2]) == (200, {})
 
 
@@ -142,6 +147,7 @@ async def test_a_paused_case_says_so_and_takes_nothing(office: Office) -> None:
     await office.call("cora", "POST", f"/api/v1/cases/{task.partition('.')[0]}/pause", {"reason": "x"})
     page = await office.http.get(office.link(task))
     assert ("The case is paused" in page.text, "<form" in page.text) == (True, False)
+    assert "No clock runs until the case is resumed." in page.text and "Please answer by" not in page.text
     late = await office.http.post(office.link(task), data=FORM | {"comment": "In May, then."})
     assert (late.status_code, "The case is paused" in late.text, "In May, then.</textarea>" in late.text) == (
         409,

@@ -41,6 +41,7 @@ async def test_a_task_that_closes_meanwhile_says_so(browsing: Browsing) -> None:
         await listening(page)
         await browsing.office.answer("bea", task)
         await expect(page.get_by_text("This is already closed")).to_be_visible()
+        await expect(page.locator("#stale")).to_be_visible()
         await page.get_by_label("Approve").check()
         await page.get_by_role("button", name="Send my answer").click()
         await expect(page.locator("#answer")).to_have_count(0)

@@ -16,6 +16,7 @@ FORM = {
         "amount": {"type": "integer", "minimum": 1},
         "until": {"type": "string", "format": "date"},
         "at": {"type": "string", "format": "date-time"},
+        "mark": {"type": "string", "pattern": "^[a-z]+$"},
         "lines": {"type": "array", "items": {"type": "object", "properties": {"a/b~c": {"type": "integer"}}}},
     },
     "required": ["amount"],
@@ -49,6 +50,7 @@ def test_every_fault_points_at_its_field(data: dict[str, Any], pointers: list[st
         ({"amount": 0}, "This must be at least 1."),
         ({"amount": "x"}, "This must be a whole number."),
         ({"amount": 1, "until": "soon"}, "Write a date like 2026-03-31."),
+        ({"amount": 1, "mark": "4"}, "This does not have the form that is expected here."),
     ],
 )
 def test_a_fault_is_told_in_plain_words(data: dict[str, Any], told: str) -> None:

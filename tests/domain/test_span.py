@@ -65,7 +65,7 @@ def test_a_model_refuses_what_is_not_a_length_of_time(wrong: object) -> None:
         (3600, "1 hour"),
         (7200, "2 hours"),
         (86400, "1 day"),
-        (100, "100 seconds"),
+        (100, "2 minutes"),
         (179, "3 minutes"),
         (5400, "90 minutes"),
         (9000, "150 minutes"),

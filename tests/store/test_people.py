@@ -8,6 +8,7 @@ from tests.conftest import SECRET
 from tests.store.conftest import DAY, Scene
 
 from placet.domain.audit import REGISTRY
+from placet.domain.collection import DocumentRequest
 from placet.domain.people import Audience, External, Grant, Role
 from placet.domain.span import Span
 from placet.store import notices, people
@@ -84,6 +85,33 @@ def test_who_is_asked_is_told_what_really_follows(scene: Scene) -> None:
     scene.ask(within=Span("1d"), lapse="you are asked again")
     text = scene.rows(sa.select(t.message.c.text))[0]["text"]
     assert "Please answer by 3 March 2026 09:00 UTC; after that, you are asked again." in text
+
+
+def test_who_is_asked_for_documents_is_told_which_and_why_again(scene: Scene) -> None:
+    wanted = (
+        DocumentRequest(name="identity", title="Passport"),
+        DocumentRequest(name="address", reason="It is older than three months."),
+    )
+    scene.ask(documents=wanted)
+    text = scene.rows(sa.select(t.message.c.text))[0]["text"]
+    assert "What is asked for: Passport and address.\n\naddress: It is older than three months." in text
+
+
+def test_people_are_found_by_what_others_call_them(scene: Scene) -> None:
+    scene.people(("twin", "officer"), ("twins", "officer"))
+    scene.do(
+        lambda tx: tx.conn.execute(
+            t.person.update().where(t.person.c.id.in_(("twin", "twins"))).values(name="Tom Twin")
+        )
+    )
+    scene.do(lambda tx: people.admit_external(tx, ANN))
+
+    def called(text: str) -> str:
+        return scene.store.read_now(lambda tx: people.called(tx, text))
+
+    assert [called(text) for text in ("olga", "Olga", "oLGA", "OLGA@example.org")] == ["olga"] * 4
+    for nobody in ("Tom Twin", "ann@example.org", "Ann", "nobody", ""):
+        assert called(nobody) == nobody
 
 
 def test_somebody_outside_gets_a_link_that_leads_to_their_task(scene: Scene) -> None:

@@ -60,7 +60,7 @@ async def test_whoever_cannot_sign_in_learns_only_that(office: Office, name: str
     await has_password(office, "ben")
     answer = await Desk(office, None).post("/signin", credentials(name, password))
     assert (answer.status_code, "Set-Cookie" in answer.headers) == (401, False)
-    assert "Not signed in" in answer.text and "alert" in answer.text
+    assert "Wrong name or password" in answer.text and "alert" in answer.text
 
 
 @pytest.mark.parametrize("name", ["ben", "nobody"])

@@ -59,8 +59,8 @@ async def test_a_form_sent_twice_counts_once_and_is_answered_alike(office: Offic
         ({"outcome": "refuse"}, 422, 'href="#comment"'),
         ({"outcome": "counter", "percent": "much"}, 422, 'href="#percent">Percent: Write a number like 12.5.'),
         ({"outcome": "counter", "percent": "200"}, 422, 'href="#percent">Percent: This must be at most 100.'),
-        ({"outcome": "approve", "subject_hash": "0" * 64}, 409, "has changed since"),
-        ({"outcome": "approve", "comment": "x" * 8001}, 422, "at most 8000"),
+        ({"outcome": "refuse", "comment": "No", "subject_hash": "0" * 64}, 409, "has changed since"),
+        ({"outcome": "refuse", "comment": "x" * 8001}, 422, "at most 8000"),
     ],
 )
 async def test_a_mistake_comes_back_with_a_way_to_the_field_and_all_that_was_written(
@@ -96,6 +96,18 @@ async def test_what_was_typed_stays_when_the_case_was_paused_meanwhile(office: O
     assert await acts(office) == []
 
 
+async def test_what_goes_with_another_answer_is_not_lost_without_a_word(office: Office) -> None:
+    task = await office.task(counting())
+    ben = await desk(office, "ben")
+    form = {"outcome": "approve", "percent": "12.5", "months": ""}
+    answer = await ben.post(f"/tasks/{task}", form)
+    assert answer.status_code == 422
+    assert 'href="#percent">Percent: This goes with “Ask for other terms” only' in answer.text
+    assert 'href="#months"' not in answer.text and await acts(office) == []
+    await ben.follow(await ben.post(f"/tasks/{task}", form | {"percent": ""}))
+    assert [act[:2] for act in await acts(office)] == [("ben", "approve")]
+
+
 async def test_while_a_case_is_paused_no_clock_is_told(office: Office) -> None:
     task = await office.task(review(within=Span("2h"), silence="refuse"))
     ben = await desk(office, "ben")
@@ -129,8 +141,9 @@ async def test_keeping_giving_back_and_passing_on(office: Office) -> None:
     for to, status in (("nobody", 422), ("", 422), ("ben", 422)):
         refused = await ben.post(f"/tasks/{task}/delegate", {"to": to})
         assert (refused.status_code, '<details class="card" id="keep" open>' in refused.text) == (status, True)
-    passed = await ben.follow(await ben.post(f"/tasks/{task}/delegate", {"to": "mo", "why": "On leave"}))
-    assert "It was passed on to mo." in passed.text
+    # By their name, as the pages tell it.
+    passed = await ben.follow(await ben.post(f"/tasks/{task}/delegate", {"to": "Mo", "why": "On leave"}))
+    assert "It was passed on to Mo." in passed.text
     assert task in (await (await desk(office, "mo")).get("/")).text
 
 

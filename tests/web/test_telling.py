@@ -42,3 +42,8 @@ def test_a_browser_is_called_as_people_call_it(agent: str, told: str) -> None:
 )
 def test_a_list_of_short_flat_entries_reads_as_a_table(value: Any, keys: list[str]) -> None:
     assert telling.columns(value) == keys
+
+
+@pytest.mark.parametrize("number", [0, 1_500_000, 10**77, 2**256 - 1])
+def test_an_amount_is_told_with_its_thousands_apart(number: int) -> None:
+    assert telling.amount(number) == f"{number:,}"

@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 CODES: dict[str, tuple[Kind, str]] = {
     "unauthenticated": (Kind.UNAUTHENTICATED, "Sign in first"),
-    "wrong-credentials": (Kind.UNAUTHENTICATED, "Not signed in"),
+    "wrong-credentials": (Kind.UNAUTHENTICATED, "Wrong name or password"),
     "forbidden": (Kind.FORBIDDEN, "Not allowed"),
     "unknown-identity": (Kind.FORBIDDEN, "Not known here"),
     "excluded": (Kind.FORBIDDEN, "You cannot decide this"),
@@ -218,7 +218,7 @@ PLAIN = {
     "string_type": later("This must be text."),
     "string_too_long": later("Use at most %(limit)s characters."),
     "string_too_short": later("Use at least %(limit)s characters."),
-    "string_pattern_mismatch": later("This does not have the expected form (%(pattern)s)."),
+    "string_pattern_mismatch": later("This does not have the form that is expected here."),
     "int_type": later("This must be a whole number."),
     "int_parsing": later("This must be a whole number."),
     "int_from_float": later("This must be a whole number."),

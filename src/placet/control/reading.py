@@ -11,7 +11,7 @@ from placet.control.views import CandidateView, CaseLine, CaseRef, OutcomeView, 
 from placet.domain.explain import silence_sentence, task_sentence
 from placet.domain.people import Audience, External, Named, Person, Role
 from placet.domain.said import Said, later, together
-from placet.domain.task import Progress, TaskRules, Verdict
+from placet.domain.task import Outcome, Progress, TaskRules, Verdict
 from placet.store import tables as t
 from placet.store.cases import CaseState, locked
 from placet.store.engine import Tx
@@ -164,9 +164,12 @@ def silence(task: TaskFacts, case: Mapping[Any, Any]) -> Said:
     return silence_sentence(task.rules, task.progress)
 
 
-def closed(verdict: Verdict | None) -> Said:
+def closed(verdict: Verdict | None, outcomes: Iterable[Outcome] = ()) -> Said:
     """Of a decision that waits no more: how it was closed."""
-    return Said("Closed: %(outcome)s.", outcome=Said(verdict.outcome)) if verdict else Said("Closed.")
+    if verdict is None:
+        return Said("Closed.")
+    label = next((one.label for one in outcomes if one.name == verdict.outcome), verdict.outcome)
+    return Said("Closed: %(outcome)s.", outcome=Said(label))
 
 
 def waiting_for(case: Mapping[Any, Any], waiting: Sequence[Waits], now: datetime) -> Said:

@@ -20,7 +20,7 @@ from placet.domain.dossier import Entry
 from placet.domain.people import Person
 from placet.domain.said import Said
 from placet.domain.task import Refusal
-from placet.store import acts, documents, signals
+from placet.store import acts, documents, people, signals
 from placet.store import tables as t
 from placet.store.acts import MAX_COMMENT, Answer, Counted, NotCounted
 from placet.store.cases import LockedCase
@@ -113,7 +113,7 @@ class Tasks:
         """Pass the task on; whoever passes it on can no longer answer it."""
 
         def passed(tx: Tx, present: Person) -> Counted | NotCounted:
-            return acts.delegate(tx, present, task_id, given.to, given.comment)
+            return acts.delegate(tx, present, task_id, people.called(tx, given.to), given.comment)
 
         return await self._act(person, task_id, "task.delegate", passed, once)
 
@@ -128,7 +128,7 @@ class Tasks:
                     scope=case["scope"],
                 )
                 return forbidden(tx, present, "task.reassign", detail, {"task": task_id})
-            return _done(task_id, acts.reassign(tx, present, task_id, given.to, given.comment))
+            return _done(task_id, acts.reassign(tx, present, task_id, people.called(tx, given.to), given.comment))
 
         return await self._door.act(person, "task.reassign", act, once)
 
@@ -227,7 +227,7 @@ def _task_view(tx: Tx, person: Person, task: reading.TaskFacts, case: Mapping[An
         my_answer=next((answer for answer in answers if answer.person == person.id), None),
         waiting_for=reading.sentence(task, case["scope"], case["paused_at"] or tx.now)
         if task.is_open
-        else reading.closed(task.verdict),
+        else reading.closed(task.verdict, rules.outcomes),
         silence=reading.silence(task, case),
         verdict=task.verdict,
     )

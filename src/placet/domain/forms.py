@@ -75,6 +75,8 @@ def _fault(error: ValidationError) -> Fault:
             told = TYPES.get(wanted)
         case "format":
             told = WRITTEN_LIKE.get(str(wanted))
+        case "pattern":
+            told = Said("This does not have the form that is expected here.")
         case "enum":
             told = Said("Choose one of: %(choices)s.", choices=tuple(map(str, wanted)))
         case known if known in PLAIN:

@@ -63,12 +63,14 @@ LONG: tuple[tuple[Unit, int], ...] = (("year", 365 * 86400), ("month", 30 * 8640
 
 
 def largest(length: timedelta, sizes: tuple[tuple[Unit, int], ...] = SIZES) -> tuple[int, Unit]:
-    """The length in the largest unit that tells it well, rounded: 36 hours are neither one day nor two."""
+    """The length in the largest unit that tells it well, rounded: 36 hours are neither one day nor two, but nobody
+    counts the seconds of two minutes."""
     seconds = round(length.total_seconds())
     for unit, size in sizes:
         # Halves go up, as in a browser.
         number = (2 * seconds + size) // (2 * size)
-        if seconds >= 3 * size or (number and abs(seconds - number * size) * 24 <= size):
+        exact = abs(seconds - number * size) * 24 <= size
+        if seconds >= (size if unit == "minute" else 3 * size) or (number and exact):
             return number, unit
     return seconds, "second"
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from placet.domain.people import ADMIN, Audience, Named, Role
-from placet.domain.said import Said, packed, paragraphs
-from placet.domain.task import due_at
+from placet.domain.said import Said, listed, packed, paragraphs
+from placet.domain.task import TaskRules, due_at
 from placet.store import people
 from placet.store import tables as t
 from placet.store.engine import Tx
@@ -212,7 +212,7 @@ def _title(decision: "LockedTask") -> Said:
 def _request(decision: "LockedTask", person: str, external: bool) -> list[str]:
     tx, rules = decision.case.tx, decision.rules
     page = tx.house.link(decision.id, person, tx.now) if external else tx.house.page(f"/tasks/{decision.id}")
-    lines = [_title(decision), rules.instructions, leads(Said("Answer here"), page)]
+    lines = [_title(decision), rules.instructions, *_wanted(rules), leads(Said("Answer here"), page)]
     if deadline := due_at(rules, decision.progress):
         chosen = rules.outcome(rules.silence) if rules.silence else None
         if rules.lapse:
@@ -227,6 +227,19 @@ def _request(decision: "LockedTask", person: str, external: bool) -> list[str]:
             ends = Said("Please answer by %(at)s; after that it expires.", at=deadline)
         lines.append(ends)
     return [line for line in lines if line]
+
+
+def _wanted(rules: TaskRules) -> list[str]:
+    """The documents that are asked for, with the reasons of those that are asked for again."""
+    if not rules.documents:
+        return []
+    titles = [Said(one.title or one.name) for one in rules.documents]
+    reasons = [
+        Said("%(document)s: %(reason)s", document=title, reason=one.reason)
+        for title, one in zip(titles, rules.documents, strict=True)
+        if one.reason
+    ]
+    return [Said("What is asked for: %(documents)s.", documents=listed(titles, "and")), *reasons]
 
 
 def _settled_with(tx: Tx, decision_id: str) -> set[str]:

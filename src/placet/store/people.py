@@ -48,6 +48,16 @@ def find(tx: Tx, person_id: str) -> Person | None:
     return _known(tx.conn.execute(_PERSON, {"of_person": person_id}).all())
 
 
+def called(tx: Tx, text: str) -> str:
+    """The id of whoever in the organisation is meant by an id, an e-mail address or a whole name; if that is nobody, or
+    more than one, the text itself."""
+    if find(tx, text) is not None:
+        return text
+    meant = (sa.func.lower(_p.email) == text.lower()) | (_p.name == text) | (sa.func.lower(_p.name) == text.lower())
+    found = tx.conn.execute(sa.select(_p.id).where(meant, _p.active, ~_p.external).limit(2)).scalars().all()
+    return found[0] if len(found) == 1 else text
+
+
 def address_taken(tx: Tx, person_id: str, email: str) -> bool:
     """Whether the address, however it is written, is that of another active person of the organisation."""
     same = (sa.func.lower(_p.email) == email.lower()) & _p.active & ~_p.external & (_p.id != person_id)

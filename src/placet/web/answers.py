@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from placet.control.views import TaskView
+from placet.control.views import OutcomeView, TaskView
 from placet.domain.forms import Fault
+from placet.domain.said import Said
 from placet.web import forms
 from placet.web.forms import Field, Input
 from placet.web.words import _, later
@@ -28,6 +29,26 @@ def answer_inputs(
         _only(one, () if len(labels) == every else tuple(labels))
         for one, (_, labels) in zip(shown, wanted.values(), strict=True)
     ]
+
+
+def _beside(task: TaskView, chosen: OutcomeView | None, sent: Mapping[str, str]) -> Iterator[Fault]:
+    """What somebody filled in that goes with another answer than the one by which the case goes on, and would be lost
+    without a word; whoever says no says it to that as well.
+    """
+    taken = {one.name for one in forms.fields(chosen.form if chosen else None)}
+    for other in task.outcomes if chosen and chosen.favourable else ():
+        for one in forms.fields(other.form):
+            # Of a list that opens, a browser sends what nobody has chosen.
+            if (
+                one.name not in taken
+                and one.kind != "choice"
+                and sent.get(one.name, "").strip() not in ("", one.default)
+            ):
+                taken.add(one.name)
+                told = Said(
+                    "This goes with “%(outcome)s” only: choose that, or leave it empty.", outcome=Said(other.label)
+                )
+                yield Fault(pointer=f"/data/{one.name}", detail=told)
 
 
 def _only(one: Input, outcomes: tuple[str, ...]) -> Input:
@@ -56,6 +77,7 @@ def given_by(task: TaskView, sent: Mapping[str, str]) -> tuple[dict[str, Any], l
     outcome = sent.get("outcome", "")
     chosen = next((choice for choice in task.outcomes if choice.name == outcome), None)
     data, faults = forms.read(sent, forms.fields(chosen.form if chosen else None))
+    faults += _beside(task, chosen, sent)
     if chosen is None:
         faults.append(Fault(pointer="/outcome", detail=later("Choose one of the answers.")))
     comment = sent.get("comment", "").replace("\r\n", "\n")

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import localcontext
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from placet.domain.people import EVERYWHERE, Grant
 from placet.domain.span import PATTERN
 from placet.web.words import _, _n, later, locale_of, reader
 
+MOST_DIGITS = 100
 UNITS: dict[str, Literal["second", "minute", "hour", "day", "week"]] = {
     "s": "second",
     "m": "minute",
@@ -70,7 +72,9 @@ def amount(number: float) -> str:
 
 @lru_cache(maxsize=1024)
 def _amount(number: float, language: str) -> str:
-    return str(format_decimal(number, locale=locale_of(language)))
+    # Amounts of tokens have more digits than the 28 that are rounded to otherwise.
+    with localcontext(prec=MOST_DIGITS):
+        return str(format_decimal(number, locale=locale_of(language)))
 
 
 def device(agent: str) -> str:

@@ -20,12 +20,12 @@ const full = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "
 const distance = new Intl.RelativeTimeFormat(language, { numberingSystem });
 const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const within = (value, unit) => new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short", numberingSystem }).format(value);
-// The same as on the server: 36 hours are neither one day nor two.
+// The same as on the server: 36 hours are neither one day nor two, but nobody counts the seconds of two minutes.
 function relative(seconds, units) {
   const length = Math.round(Math.abs(seconds));
-  const [unit, size] = units.find(([, size]) => {
+  const [unit, size] = units.find(([unit, size]) => {
     const number = Math.round(length / size);
-    return length >= 3 * size || (number && Math.abs(length - number * size) * 24 <= size);
+    return length >= (unit === "minute" ? size : 3 * size) || (number && Math.abs(length - number * size) * 24 <= size);
   }) ?? UNITS.at(-1);
   // What is a moment ago is past: nothing has happened in 0 seconds.
   return distance.format((seconds > 0 ? 1 : -1) * Math.max(Math.round(length / size), 1), unit);
@@ -116,8 +116,9 @@ async function look() {
     if (page.body.dataset.now) ahead = new Date(page.body.dataset.now) - Date.now();
     // Another page is on its way; until then no button may move under a finger.
     if (document.querySelector("form[data-sent]")) return;
-    // What was not there at all, such as a form that can be filled in now, has no place here to be put.
-    let changed = 0, kept = all("form[id], [data-live][id]", page).filter((made) => !document.getElementById(made.id)).length;
+    // A form that came or went has no place here to be put, or to be taken from: somebody may be writing in it.
+    const without = (there, here) => all("form[id], [data-live][id]", there).filter((one) => !here.getElementById(one.id)).length;
+    let changed = 0, kept = without(page, document) + without(document, page);
     for (const old of all("[data-live][id]")) {
       const made = page.getElementById(old.id);
       if (!made || meaning(made) === meaning(old)) continue;
