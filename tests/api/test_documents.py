@@ -316,11 +316,11 @@ async def test_somebody_outside_sends_documents_by_link_and_then_answers(office:
         "Not older than 3 months.",
         "Not received yet.",
         f'action="{link}/documents" enctype="multipart/form-data"',
-        '<input type="file" id="file-passport" name="file" multiple required>',
+        '<input type="file" id="file-passport" name="file" multiple required accept=".pdf,',
     ):
         assert text in shown, text
     early = await office.http.post(link, data={"outcome": "approve"})
-    assert (early.status_code, "Still missing: passport." in early.text) == (422, True)
+    assert (early.status_code, "Still missing: Passport." in early.text) == (422, True)
     sent = await send(office, link, ("<Pass>.pdf", files.pdf(), "application/pdf"))
     assert (sent.status_code, sent.headers["Location"]) == (303, link)
     shown = await page(office, link)

@@ -83,7 +83,7 @@ async def test_without_scripts_one_answers_sends_documents_and_steers(browsing: 
     async with browsing.page("ben", f"/tasks/{task}", script=False) as page:
         await page.get_by_label("Approve").check()
         await page.get_by_role("button", name="Send my answer").click()
-        await expect(page.get_by_role("alert")).to_contain_text("Still missing: deed.")
+        await expect(page.get_by_role("alert")).to_contain_text("Still missing: The deed.")
         await page.get_by_label("The deed").set_input_files(
             {"name": "d.txt", "mimeType": "text/plain", "buffer": b"Deed"}
         )

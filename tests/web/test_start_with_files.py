@@ -114,9 +114,9 @@ def kept(page: Any) -> dict[str, list[str]]:
 async def test_the_form_takes_files_and_the_case_has_them(office: Office, rita: Desk) -> None:
     page = await rita.get(START)
     assert f'action="{START}" enctype="multipart/form-data"' in page.text
-    assert '<input type="file" id="terms" name="terms" required aria-describedby="terms-hint">' in page.text
-    assert '<input type="file" id="annexes" name="annexes" multiple aria-describedby="annexes-hint">' in page.text
-    assert '<input type="file" id="bids-0-offer" name="bids.0.offer" aria-describedby="bids-0-offer-hint">' in page.text
+    assert '<input type="file" id="terms" name="terms" required aria-describedby="terms-hint" accept=".pdf,' in page.text
+    assert '<input type="file" id="annexes" name="annexes" multiple aria-describedby="annexes-hint" accept=".pdf,' in page.text
+    assert '<input type="file" id="bids-0-offer" name="bids.0.offer" aria-describedby="bids-0-offer-hint" accept=".pdf,' in page.text
     sent = form(key_in(page), **{"bids.0.name": "Acme", "bids.1.name": ""})
     parts = chosen(terms=BILL, annexes=[NOTE, LISTING], bids__0__offer=EMPTY, bids__1__offer=EMPTY)
     done = [await send(rita, sent, parts) for _ in range(2)]
@@ -143,7 +143,7 @@ async def test_a_file_stays_while_another_field_is_wrong(office: Office, rita: D
     # The empty row is gone, and the other has its number.
     listing = content_hash(LISTING[1])
     assert kept(wrong) == {"terms": [BILL_HASH], "annexes": [NOTE_HASH], "bids.0.offer": [listing]}
-    assert '<input type="file" id="terms" name="terms" aria-describedby="terms-hint">' in wrong.text
+    assert '<input type="file" id="terms" name="terms" aria-describedby="terms-hint" accept=".pdf,' in wrong.text
     assert (await opened(office), await given(office)) == (None, set())
     again = form(inputs(wrong)["key"], terms=BILL_HASH, annexes=NOTE_HASH)
     again |= {"bids.0.name": "Acme", "bids.0.offer": listing}

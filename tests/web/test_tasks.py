@@ -31,7 +31,7 @@ async def test_an_answer_leads_to_its_receipt(office: Office) -> None:
     task = await office.task(counting())
     ben = await desk(office, "ben")
     page = await ben.get(f"/tasks/{task}")
-    for text in ("<h1>Review the order</h1>", "Order of Pens", "Ask for other terms", "Pens", "Fingerprint"):
+    for text in ("<h1>Review the order</h1>", "Order of Pens", "Ask for other terms", "Pens", "What was asked for"):
         assert text in page.text, text
     form = {"outcome": "counter", "percent": "12,5", "months": "24", "comment": "Please.", "key": key_in(page)}
     done = await ben.follow(await ben.post(f"/tasks/{task}", form))
@@ -161,7 +161,7 @@ async def test_documents_are_sent_on_the_page_of_their_task(office: Office) -> N
     task = await office.task(review(documents=wanted, documents_on=("approve",)))
     ben = await desk(office, "ben")
     missing = await ben.post(f"/tasks/{task}", {"outcome": "approve"})
-    assert (missing.status_code, "Still missing: deed." in missing.text) == (422, True)
+    assert (missing.status_code, "Still missing: The deed." in missing.text) == (422, True)
     bad = await ben.post(f"/tasks/{task}/documents", {"name": "deed"}, files={"file": ("a.exe", b"MZ\x00\x00")})
     assert (bad.status_code, "alert" in bad.text) == (422, True)
     sent = await ben.post(f"/tasks/{task}/documents", {"name": "deed"}, files={"file": ("deed.txt", b"A deed.")})

@@ -68,6 +68,15 @@ class Cases:
 
         return found(await self._door.read_settled(look))
 
+    async def request(self, person: Person, case_id: str) -> Any:
+        """What was asked for, of a case that this person sees."""
+
+        def look(tx: Tx) -> Any:
+            row = reading.seen_case(tx, person, case_id)
+            return row["opening"]["request"] if row is not None else None
+
+        return found(await self._door.read(look))
+
     async def related(self, person: Person, case_id: str) -> list[Related]:
         """Cases that have to do with this one, as far as this person may see them."""
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from placet.connectors.blobs.inspection import MOST_BYTES, Scanner, check_size, inspect
+from placet.connectors.blobs.inspection import MOST_BYTES, TYPES, Scanner, check_size, inspect
 from placet.connectors.blobs.port import BlobDamaged, BlobMissing, BlobStore, BlobsUnavailable, content_hash
 from placet.connectors.blobs.unfit import Unfit
 from placet.control import reading
@@ -28,6 +28,8 @@ from placet.store.acts import NotCounted, audit_refusal
 from placet.store.documents import ATTEMPT, Stored
 from placet.store.engine import Tx
 
+ACCEPTED = ",".join(f".{ending}" for kind in TYPES for ending in kind.endings)
+"""What is taken, for the `accept` of an input: a phone then sends its pictures in a form that is taken."""
 ENDINGS = {"application/pdf": "pdf", "text/plain": "txt", "text/csv": "csv"}
 STAGING = "document.stage"
 NOT_OURS = Said("Only people of the organisation start cases.")

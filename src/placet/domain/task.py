@@ -311,7 +311,8 @@ def answer_refusal(
         detail = Said("What you looked at has changed since; read it again.")
         return Refusal(code="stale-subject", detail=detail, field="subject_hash")
     if missing and outcome in rules.documents_on:
-        detail = Said("Still missing: %(documents)s.", documents=missing)
+        titles = {one.name: one.title or one.name for one in rules.documents}
+        detail = Said("Still missing: %(documents)s.", documents=tuple(Said(titles.get(one, one)) for one in missing))
         return Refusal(code="documents-missing", detail=detail, field="documents")
     return None
 

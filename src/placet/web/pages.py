@@ -18,7 +18,7 @@ from markupsafe import Markup
 from starlette.types import Scope
 
 from placet.control.control import Control
-from placet.control.documents import HASH
+from placet.control.documents import ACCEPTED, HASH
 from placet.control.door import Once
 from placet.control.errors import Kind, Problem
 from placet.control.markdown import rendered
@@ -85,6 +85,7 @@ PAGES.globals |= {
     "places": forms.places,
     "labels": forms.labels,
     "asset": asset,
+    "accepted": ACCEPTED,
     "pictures": pictures,
     "new_key": lambda: secrets.token_hex(16),
     "languages": languages,

@@ -130,6 +130,7 @@ async def _page(
     errors = forms.errors_of(told)
     asked, _round = await control.tasks.requested(visitor.person, task.id)
     shown = await control.documents.mentioned(visitor.person, task.case_id, task.subject)
+    request_of_case = await control.cases.request(visitor.person, task.case_id)
     people = {*task.claimed_by, *(one.person for one in task.answers), *(one.person for one in task.candidates)}
     return page(
         request,
@@ -138,6 +139,7 @@ async def _page(
         task=task,
         requested=asked,
         documents={found: f"/cases/{task.case_id}/documents/{found}" for found in shown},
+        asked_for=request_of_case if request_of_case != task.subject else None,
         names=await control.people.names(one for one in people if one),
         inputs=answer_inputs(task, sent if not passing else None, errors),
         sent=dict(sent or {}),

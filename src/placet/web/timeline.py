@@ -87,6 +87,11 @@ def people_of(events: list[EventView]) -> set[str]:
     }
 
 
+def _in_words(name: str) -> str:
+    told = outcome(name)
+    return name.replace("_", " ") if told == name else told
+
+
 def _told(event: EventView, titles: Mapping[str, str], names: Mapping[str, str]) -> Told:
     detail = event.detail
     task = str(detail.get("task", ""))
@@ -95,8 +100,8 @@ def _told(event: EventView, titles: Mapping[str, str], names: Mapping[str, str])
         "who": names.get(event.actor, event.actor),
         "task": _(titles.get(task, task.rpartition(".")[0].rpartition(".")[2] or task)),
         "to": names.get(to, to),
-        "outcome": outcome(str(detail.get("outcome", ""))),
-        "decision": outcome(str(detail.get("decision", ""))),
+        "outcome": _in_words(str(detail.get("outcome", ""))),
+        "decision": _in_words(str(detail.get("decision", ""))),
         "step": step_name(str(detail.get("step", ""))) if detail.get("step") else "",
     }
     pattern = TOLD.get(event.action)

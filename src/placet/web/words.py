@@ -136,10 +136,10 @@ def foreign(told: str) -> Markup:
 
 
 def outcome(name: str) -> str:
-    """The name of an outcome as the catalogue tells it, else the name itself, in words."""
-    words = name.replace("_", " ").replace("-", " ")
-    told = _(words.capitalize())
-    return words if told == words.capitalize() else told
+    """The name of an outcome as the catalogue tells it, else the name itself."""
+    word = name.replace("_", " ").replace("-", " ").capitalize()
+    told = _(word)
+    return name if told == word else told
 
 
 def preferred(setting: str | None, accepted: str) -> str:
