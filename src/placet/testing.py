@@ -19,11 +19,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.testservice.v1 import LockTimeSkippingRequest, UnlockTimeSkippingRequest
 from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
@@ -53,6 +55,12 @@ Result = TypeVar("Result")
 
 TASK_QUEUE = "placet-test"
 WITHIN_SECONDS = 30.0
+TASK_ENDS = {
+    EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+}
 LOOK_SECONDS = 0.01
 SKIPS = 5
 QUICK = Patience(attempt_seconds=10, first_retry_seconds=0.05, longest_retry_seconds=0.1, attempts=3)
@@ -218,7 +226,9 @@ class World:
         """Replay every history, and verify the audit log."""
         replayer = Replayer(workflows=[], plugins=[PlacetPlugin(self.catalogue)])
         for case_id in self.started:
-            await replayer.replay_workflow(await self.history(case_id))
+            history = await self.history(case_id)
+            if not self.env.supports_time_skipping or in_order(history):
+                await replayer.replay_workflow(history)
         await self.store.write(audit.take_checkpoint)
         result = proof.verify(await self.store.read(lambda tx: list(audit.export(tx))))
         assert result.ok, result.problems
@@ -238,6 +248,18 @@ class World:
             yield
         finally:
             await service.lock_time_skipping(LockTimeSkippingRequest())
+
+
+def in_order(history: WorkflowHistory) -> bool:
+    """Whether each workflow task that began has its end as the next event, as every real server writes it.
+
+    The time-skipping server now and then puts a signal between them, if it comes at that very moment. The SDK does not
+    refuse to replay such a history: it never comes back.
+    """
+    kinds = [event.event_type for event in history.events]
+    return all(
+        after in TASK_ENDS for kind, after in pairwise(kinds) if kind == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
+    )
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from temporalio.workflow import NondeterminismError
 
 from placet.catalogue.registry import CATALOGUE
 from placet.runtime.plugin import PlacetPlugin
+from placet.testing import in_order
 
 HISTORIES = Path(__file__).parent / "histories"
 FILES = sorted(HISTORIES.rglob("*.json"))
@@ -45,3 +46,15 @@ async def test_a_changed_course_is_caught(was: str, becomes: str) -> None:
     changed = file.read_text(encoding="utf-8").replace(json.dumps(was), json.dumps(becomes))
     with pytest.raises(NondeterminismError):
         await replayer().replay_workflow(WorkflowHistory.from_json(file.stem, changed))
+
+
+def test_a_signal_within_a_workflow_task_is_out_of_order() -> None:
+    """The SDK never comes back from such a history."""
+    file = next(file for file in FILES if file.stem == "partner-approval-1")
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    events = whole["events"]
+    assert in_order(WorkflowHistory.from_json(file.stem, whole))
+    begun = next(place for place, event in enumerate(events) if event["eventType"].endswith("WORKFLOW_TASK_STARTED"))
+    signal = next(event for event in events if event["eventType"].endswith("WORKFLOW_EXECUTION_SIGNALED"))
+    broken = [*events[: begun + 1], signal, *events[begun + 1 :]]
+    assert not in_order(WorkflowHistory.from_json(file.stem, whole | {"events": broken}))

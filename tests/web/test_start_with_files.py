@@ -114,9 +114,17 @@ def kept(page: Any) -> dict[str, list[str]]:
 async def test_the_form_takes_files_and_the_case_has_them(office: Office, rita: Desk) -> None:
     page = await rita.get(START)
     assert f'action="{START}" enctype="multipart/form-data"' in page.text
-    assert '<input type="file" id="terms" name="terms" required aria-describedby="terms-hint" accept=".pdf,' in page.text
-    assert '<input type="file" id="annexes" name="annexes" multiple aria-describedby="annexes-hint" accept=".pdf,' in page.text
-    assert '<input type="file" id="bids-0-offer" name="bids.0.offer" aria-describedby="bids-0-offer-hint" accept=".pdf,' in page.text
+    assert (
+        '<input type="file" id="terms" name="terms" required aria-describedby="terms-hint" accept=".pdf,' in page.text
+    )
+    assert (
+        '<input type="file" id="annexes" name="annexes" multiple aria-describedby="annexes-hint" accept=".pdf,'
+        in page.text
+    )
+    assert (
+        '<input type="file" id="bids-0-offer" name="bids.0.offer" aria-describedby="bids-0-offer-hint" accept=".pdf,'
+        in page.text
+    )
     sent = form(key_in(page), **{"bids.0.name": "Acme", "bids.1.name": ""})
     parts = chosen(terms=BILL, annexes=[NOTE, LISTING], bids__0__offer=EMPTY, bids__1__offer=EMPTY)
     done = [await send(rita, sent, parts) for _ in range(2)]
