@@ -251,3 +251,14 @@ async def test_without_wallets_there_is_nothing_to_sign(office: Office) -> None:
     tara = await desk(office, "tara")
     assert (await tara.get(f"/multisigs/{multisig}/typed-data.json")).status_code == 404
     assert 'name="signature"' not in (await tara.get(f"/multisigs/{multisig}")).text
+
+
+async def test_the_largest_payment_is_told_on_every_page_of_the_council(office: Office) -> None:
+    """What its digits are too many for must not keep a council from everything else that awaits it."""
+    await council.sit(office)
+    most = 2**256 - 1
+    opened = await council.put(office, intent=council.INTENT.model_copy(update={"amount": str(most)}))
+    theo = await desk(office, "theo")
+    for path in ("/", f"/multisigs/{opened}", f"/cases/{opened.partition('.')[0]}"):
+        page = await theo.get(path)
+        assert page.status_code == 200, page.text[-2000:]

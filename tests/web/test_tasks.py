@@ -31,7 +31,14 @@ async def test_an_answer_leads_to_its_receipt(office: Office) -> None:
     task = await office.task(counting())
     ben = await desk(office, "ben")
     page = await ben.get(f"/tasks/{task}")
-    for text in ("<h1>Review the order</h1>", "Order of Pens", "Ask for other terms", "Pens", "What was asked for"):
+    for text in (
+        "<h1>Review the order</h1>",
+        "Order of Pens",
+        "Ask for other terms",
+        "Pens",
+        "Fingerprint",
+        "What was asked for",
+    ):
         assert text in page.text, text
     form = {"outcome": "counter", "percent": "12,5", "months": "24", "comment": "Please.", "key": key_in(page)}
     done = await ben.follow(await ben.post(f"/tasks/{task}", form))
