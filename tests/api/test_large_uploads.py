@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from tests.connectors.s3_server import free_ports
 from tests.samples import files
 
 from placet.connectors.blobs.port import content_hash
@@ -24,6 +23,7 @@ from placet.runtime.place import Place
 from placet.store import cases, course
 from placet.store.engine import Store, Tx
 from placet.store.house import House
+from ports import free_port
 
 CASE = "order-1"
 PATH = f"/api/v1/cases/{CASE}/documents"
@@ -66,7 +66,7 @@ def opened(tx: Tx) -> None:
 async def serving(folder: Path) -> AsyncIterator[Served]:
     """`placet api` over a new data directory, without a Temporal server."""
     datadir = DataDir(folder / "data")
-    port, nobody = free_ports(2)
+    port, nobody = free_port(), free_port()
     place = Place(datadir, port, nobody, None, os.environ)
     await asyncio.to_thread(prepare, place)
     store = Store(f"sqlite:///{datadir.app_db}", House(secret=datadir.secret()))

@@ -3,18 +3,19 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
+
+from ports import free_port
 
 BUCKET = "documents"
 KEYS = {"S3_TEST_KEY": "placet-tests", "S3_TEST_SECRET": "a-secret-of-tests"}
@@ -40,21 +41,11 @@ class S3Server:
         )
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now; held together, so that all are different."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 @contextmanager
 def running(folder: Path) -> Iterator[S3Server]:
     """Start it, wait until it takes an object, and stop it at the end."""
     names = ("master", "volume", "filer", "s3", "admin")
-    ports = iter(free_ports(2 * len(names)))
-    given = [f"-{name}.{kind}={next(ports)}" for name in names for kind in ("port", "port.grpc")]
+    given = [f"-{name}.{kind}={free_port()}" for name in names for kind in ("port", "port.grpc")]
     endpoint = next(f"http://127.0.0.1:{one.partition('=')[2]}" for one in given if one.startswith("-s3.port="))
     socket_file = folder / "filer.sock"
     command = [

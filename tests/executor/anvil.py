@@ -18,8 +18,8 @@ from eth_account import Account
 from eth_utils.address import to_checksum_address
 
 from placet.runtime.chain import program
-from placet.runtime.embedded import free_port
 from placet.runtime.supervisor import leashed
+from ports import free_port
 
 CHAIN_ID = 31337
 RICH = 10**21

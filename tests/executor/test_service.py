@@ -19,7 +19,7 @@ from placet.connectors.treasury.port import TreasuryRefused, TreasuryUnavailable
 from placet.domain.payment import PaymentState, TransferRequest
 from placet.executor import service
 from placet.executor.keys import LocalKey
-from placet.runtime.embedded import free_port
+from ports import free_port
 
 TOKEN = "a token of tests, long enough"
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx2
 
-from placet.runtime.embedded import free_port
 from placet.runtime.supervisor import leashed
+from ports import free_port
 from proof import postgres
 
 Finished = subprocess.CompletedProcess[str]

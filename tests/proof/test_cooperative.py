@@ -11,7 +11,7 @@ from eth_account.signers.local import LocalAccount
 
 from executor.anvil import Anvil
 from executor.desk import somebody
-from placet.runtime.embedded import free_port
+from ports import free_port
 from proof.harness import PATIENCE, Installation, installed, until
 from proof.office import Office
 from proof.test_acceptance import settled, signalled

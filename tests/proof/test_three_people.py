@@ -21,7 +21,7 @@ from browser.test_live import listening
 from browser.wallet import Wallet
 from executor.anvil import Anvil
 from executor.desk import somebody
-from placet.runtime.embedded import free_port
+from ports import free_port
 from proof.harness import PATIENCE, Installation, installed
 from proof.office import Office, application, customer_file
 from proof.test_acceptance import settled

@@ -24,6 +24,7 @@ from temporalio.service import RPCError
 from placet.runtime import embedded
 from placet.runtime.datadir import DataDir, DataDirError
 from placet.runtime.embedded import EmbeddedServerError
+from ports import free_port
 
 DEADLINE_SECONDS = 60.0
 POLL_SECONDS = 0.005
@@ -105,7 +106,7 @@ async def test_a_bootstrapped_directory_serves_keeps_cases_90_days_and_writes_ah
     marker = json.loads(data.temporal_marker.read_text())
     assert marker["cli_version"] == embedded.cli_version() == "1.9.1"
     assert sorted(file.name for file in data.path.glob("temporal*")) == ["temporal.db", "temporal.json"]
-    port = embedded.free_port()
+    port = free_port()
     async with serving(data, port) as client:
         assert (data.path / "temporal.db-wal").exists()
         default = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace="default"))
@@ -138,20 +139,20 @@ async def test_a_first_boot_killed_at_any_moment_is_made_again(tmp_path: Path) -
     with data.lock():
         await embedded.bootstrap(data)
     assert not fresh.exists()
-    async with serving(data, embedded.free_port()) as client:
+    async with serving(data, free_port()) as client:
         await start_once(client, "case-1")
 
 
 @pytest.mark.server
 async def test_a_database_without_its_marker_is_made_again(data: DataDir) -> None:
-    async with serving(data, embedded.free_port()) as client:
+    async with serving(data, free_port()) as client:
         await start_once(client, "old")
     assert (data.path / "temporal.db-wal").stat().st_size > 0
     data.temporal_marker.unlink()
     with data.lock():
         await embedded.bootstrap(data)
     assert not (data.path / "temporal.db-wal").exists()
-    async with serving(data, embedded.free_port()) as client:
+    async with serving(data, free_port()) as client:
         with pytest.raises(RPCError, match="not found"):
             await status_of(client, "old")
         await start_once(client, "new")
@@ -161,20 +162,20 @@ async def test_a_database_without_its_marker_is_made_again(data: DataDir) -> Non
 async def test_a_server_killed_under_work_keeps_every_started_workflow(data: DataDir) -> None:
     kept: list[str] = []
     for life in range(3):
-        async with serving(data, embedded.free_port()) as client:
+        async with serving(data, free_port()) as client:
             for workflow_id in kept:
                 assert await status_of(client, workflow_id) is WorkflowExecutionStatus.RUNNING
             for number in range(5):
                 await start_once(client, f"case-{life}-{number}")
                 kept.append(f"case-{life}-{number}")
     # `serving` ends with kill -9, so the last five were never written back by a clean stop.
-    async with serving(data, embedded.free_port()) as client:
+    async with serving(data, free_port()) as client:
         assert [await status_of(client, each) for each in kept] == [WorkflowExecutionStatus.RUNNING] * 15
 
 
 @pytest.mark.server
 async def test_no_web_page_can_signal_a_workflow(data: DataDir) -> None:
-    port, http_port = embedded.free_port(), embedded.free_port()
+    port, http_port = free_port(), free_port()
 
     def post(host: str, origin: str | None, kind: str) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", http_port, timeout=10)
@@ -210,7 +211,7 @@ async def test_a_full_disk_refuses_work_and_loses_none(made: Path, tmp_path: Pat
         pytest.skip("needs the right to mount a small disk")
     try:
         data = DataDir(shutil.copytree(made, disk / "data"))
-        async with serving(data, embedded.free_port()) as client:
+        async with serving(data, free_port()) as client:
             await start_once(client, "before")
             # The last line it prints at the start: a server that cannot print these ends, as any that cannot start.
             await until(lambda: "Temporal Metrics" in (data.logs / "temporal.log").read_text())
@@ -229,7 +230,7 @@ async def test_a_full_disk_refuses_work_and_loses_none(made: Path, tmp_path: Pat
                     with contextlib.suppress(RPCError):
                         await start_once(client, "after")
                         break
-        async with serving(data, embedded.free_port()) as client:
+        async with serving(data, free_port()) as client:
             assert await status_of(client, "before") is WorkflowExecutionStatus.RUNNING
             assert await status_of(client, "after") is WorkflowExecutionStatus.RUNNING
     finally:
@@ -312,7 +313,7 @@ def test_a_taken_port_is_named_with_the_option_that_changes_it() -> None:
 
 async def test_waiting_for_a_server_that_never_comes_ends_with_a_clear_error() -> None:
     with pytest.raises(EmbeddedServerError, match=r"127\.0\.0\.1:\d+ did not answer within 0\.3 s"):
-        await embedded.wait_ready(f"127.0.0.1:{embedded.free_port()}", timeout=0.3)
+        await embedded.wait_ready(f"127.0.0.1:{free_port()}", timeout=0.3)
 
 
 def test_a_missing_program_is_told_and_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from api.office import Office
-from placet.runtime.embedded import free_port
 from placet.store import tables as t
 from placet.web.provider import Provider
+from ports import free_port
 from web.desk import COOKIE, Desk, desk
 
 

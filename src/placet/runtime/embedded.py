@@ -6,6 +6,7 @@ import datetime
 import functools
 import json
 import os
+import random
 import shutil
 import socket
 import sqlite3
@@ -34,6 +35,8 @@ BOOT_SECONDS = 60.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.05
 CALL_SECONDS = 2.0
+# Systems give those above to outgoing connections, also in the moment between the choice of a port and its use.
+PORTS = range(20_000, 32_768)
 SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 _OPTIONS = [
@@ -257,10 +260,12 @@ async def _list_workflows(address: str) -> None:
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on at this moment."""
-    with socket.socket() as trial:
-        trial.bind((LOOPBACK, 0))
-        return int(trial.getsockname()[1])
+    """A loopback port that nothing listens on at this moment, and that no outgoing connection is given."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with contextlib.suppress(EmbeddedServerError):
+            check_port(port)
+            return port
+    raise EmbeddedServerError(f"None of the ports {PORTS[0]} to {PORTS[-1]} is free.")
 
 
 def _check_wal(database: Path) -> None:
