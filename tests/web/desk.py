@@ -49,6 +49,12 @@ async def desk(office: Office, who: str | None) -> Desk:
     return Desk(office, secret)
 
 
+def hidden_in(page: httpx2.Response, form: str) -> dict[str, str]:
+    """What the form with this id sends without being filled in."""
+    inner = page.text.partition(f'id="{form}"')[2].partition("</form>")[0]
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', inner))
+
+
 def key_in(page: httpx2.Response) -> str:
     """The first key of a form on the page."""
     found = re.search(r'name="key" value="([0-9a-f]+)"', page.text)

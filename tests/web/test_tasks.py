@@ -12,7 +12,7 @@ from placet.domain.people import Role
 from placet.domain.span import Span
 from placet.domain.task import APPROVE, REFUSE, n_of
 from placet.store import tables as t
-from web.desk import desk, key_in
+from web.desk import desk, hidden_in, key_in
 
 
 async def acts(office: Office) -> list[tuple[str, str, dict, str, str]]:
@@ -218,7 +218,11 @@ async def test_several_tasks_are_answered_at_once_with_a_result_for_each(office:
         assert "2 of 4 counted." in done.text and "Say why in a comment." in done.text
         assert "There is nothing here that you may see." in done.text
     assert len(await acts(office)) == 2
+    assert f'name="task" value="{picky}"' in done.text and f'name="task" value="{good}"' not in done.text
+    said = await ben.post("/answers", hidden_in(done, "again") | {"comment": "Fine with me."})
+    assert "1 of 1 counted." in said.text and 'id="again"' not in said.text
     nothing = await ben.post("/answers", {"outcome": "approve"})
     assert "Choose at least one task." in nothing.text
-    stale = {"task": [picky], f"hash.{picky}": "0" * 64, "outcome": "approve", "comment": "Yes"}
+    other = await office.task()
+    stale = {"task": [other], f"hash.{other}": "0" * 64, "outcome": "approve", "comment": "Yes"}
     assert "has changed since" in (await ben.post("/answers", stale)).text

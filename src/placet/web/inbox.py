@@ -113,7 +113,14 @@ async def answer_several(request: Request, visitor: Visitor) -> Response:
         results = [
             Result("", _("Nothing was sent"), problem=Problem("invalid-request", _("Choose at least one task.")))
         ]
-    return page(request, "inbox/results.html", results=results, counted=_counted(results))
+    return page(
+        request,
+        "inbox/results.html",
+        results=results,
+        counted=_counted(results),
+        unsaid=[one.id for one in results if one.problem is not None and one.problem.code == "comment-required"],
+        sent=sent,
+    )
 
 
 def _counted(results: Iterable[Result]) -> int:
