@@ -65,6 +65,8 @@ async def test_from_the_invitation_to_signing_out_everywhere(control: Control, c
         ("a desk", True),
         ("a telephone", False),
     ]
+    for weak in ("too short", "password123", "anaanaana1"):
+        assert await refused(control.accounts.change_password(session, WORD, weak)) == "weak-password"
     await control.accounts.change_password(session, WORD, OTHER)
     assert await refused(control.sessions.known(first)) == "unauthenticated"
     await control.sessions.end_all(session.person)

@@ -47,17 +47,6 @@ def test_business_days_are_no_length_of_a_session() -> None:
         SessionRules.model_validate({"idle": "3bd"})
 
 
-@pytest.mark.parametrize(
-    ("password", "fit"),
-    [
-        ("three calm words", True),
-        ("ninechars", False),
-        ("abababababab", False),
-        ("margarethe1", False),
-        ("margarethe and other words", True),
-        ("x" * 201, False),
-        ("ضفدع أخضر صغير", True),
-    ],
-)
-def test_which_passwords_are_refused(password: str, fit: bool) -> None:
-    assert (unfit_password(password, "margarethe", "Margarethe") is None) is fit
+@pytest.mark.parametrize(("length", "fit"), [(9, False), (10, True), (200, True), (201, False)])
+def test_which_lengths_of_passwords_are_refused(length: int, fit: bool) -> None:
+    assert (unfit_password("x" * length) is None) is fit

@@ -28,6 +28,10 @@ from placet.store.instant import EPOCH
 
 WRONG = Said("That name and password do not match.")
 GONE = Said("This invitation has been used or has expired; ask an administrator for a new one.")
+EASY = Said(
+    "This is easy to guess: others try well-known words, names, dates and rows of keys first. "
+    "Use several words that do not belong together."
+)
 ATTEMPT = "account.sign-in"
 
 
@@ -204,8 +208,10 @@ class Accounts:
         return found
 
     async def _hashed(self, person: Person, password: str) -> str:
-        if why := unfit_password(password, person.id, person.email.partition("@")[0], *person.name.split()):
+        if why := unfit_password(password):
             raise Problem("weak-password", why, field="password")
+        if await self._passwords.guessable(password, person.id, *person.email.split("@"), *person.name.split()):
+            raise Problem("weak-password", EASY, field="password")
         return await self._passwords.hashed(password)
 
 
