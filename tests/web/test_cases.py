@@ -6,11 +6,13 @@ import pytest
 
 from api import chamber
 from api.office import HASH, Office, review
+from placet.domain.people import Role
+from placet.domain.task import Seats, TaskSpec
 from web.desk import desk
 
 
-async def case_of(office: Office) -> tuple[str, str]:
-    task = await office.task()
+async def case_of(office: Office, spec: TaskSpec | None = None) -> tuple[str, str]:
+    task = await office.task(spec)
     return task.partition(".")[0], task
 
 
@@ -31,6 +33,31 @@ async def test_the_page_tells_what_it_waits_for_and_what_happened(office: Office
     ):
         assert text in page.text, text
     assert f'data-about="{case}"' in page.text
+
+
+async def test_the_page_says_when_too_few_people_can_answer(office: Office) -> None:
+    pair = Seats(total=2, needed=2)
+    case, notaries = await case_of(office, review(to=(Role(name="notary"),), seats=pair, excluded={"noa": "kin"}))
+    cora = await desk(office, "cora")
+
+    async def told() -> bool:
+        (line,) = (await office.get("cora", f"/api/v1/cases/{case}"))["tasks"]
+        shown = "Too few people can answer this now." in (await cora.get(f"/cases/{case}")).text
+        assert line["short"] is shown
+        return shown
+
+    assert await told()
+    for person in ("nora", "noa"):
+        await office.hire(person, "notary@deals")
+    assert await told()
+    await office.hire("nick", "notary@deals")
+    assert not await told()
+    assert (await office.answer("nick", notaries)).status_code == 200
+    assert not await told()
+    await office.call("root", "PUT", "/api/v1/people/nora/grants", {"grants": []})
+    assert await told()
+    await office.call("cora", "POST", f"/api/v1/cases/{case}/cancel", {"reason": "Nobody is left"})
+    assert not await told()
 
 
 async def test_only_what_one_may_do_is_offered(office: Office) -> None:

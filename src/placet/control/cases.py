@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from placet.control import counting, cursor, reading
+from placet.control import counting, cursor, reading, stranded
 from placet.control.counting import CountsView
 from placet.control.door import Done, Door, Once, forbidden
 from placet.control.errors import Problem, found, not_found, uncounted
@@ -46,6 +46,7 @@ class Cases:
                 return None
             check(tx, [case_id])
             tasks = reading.tasks(tx, t.decision.c.case_id == case_id)
+            short = stranded.short(tx, row, tasks)
             rest = others(tx, t.decision.c.case_id == case_id)
             family = t.case.c.parent_id == case_id
             if row["parent_id"] is not None:
@@ -59,7 +60,7 @@ class Cases:
                 **reading.case_line(row, [*rest, *tasks], tx.now).model_dump(),
                 request=row["opening"]["request"],
                 can_manage=permitted(person, Action.MANAGE_CASE, row["scope"]),
-                tasks=[reading.task_line(task) for task in tasks],
+                tasks=[reading.task_line(task, short) for task in tasks],
                 decisions=[decision_line(one) for one in rest],
                 parent=next((one for one in relatives if one.id == row["parent_id"]), None),
                 children=[one for one in relatives if one.id != row["parent_id"]],

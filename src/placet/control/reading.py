@@ -1,6 +1,6 @@
 """Facts about cases and their decisions as pages need them, loaded for a whole list at once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -220,7 +220,8 @@ def case_ref(case: Mapping[Any, Any]) -> CaseRef:
     )
 
 
-def task_line(task: TaskFacts) -> TaskLine:
+def task_line(task: TaskFacts, short: Container[str] = ()) -> TaskLine:
+    """`short` are the ids of tasks that too few people can answer."""
     row = task.row
     return TaskLine(
         id=row["id"],
@@ -234,6 +235,7 @@ def task_line(task: TaskFacts) -> TaskLine:
         tally=row["tally"],
         seats=task.rules.seats,
         claimed_by=task.claims,
+        short=row["id"] in short,
     )
 
 

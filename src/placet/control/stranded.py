@@ -1,7 +1,8 @@
-"""What somebody leaves behind that too few others can decide: open tasks, and what is put to a council."""
+"""What too few people can decide, now or once somebody has left: open tasks, and what is put to a council."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -66,6 +67,19 @@ def without(tx: Tx, person: Person) -> list[StrandedTask]:
     return found
 
 
+def short(tx: Tx, case: Mapping[Any, Any], tasks: Sequence[reading.TaskFacts]) -> set[str]:
+    """Those open tasks of a case that all who may answer them together could not bring to a favourable outcome."""
+    if not case["is_open"]:
+        return set()
+    waiting_for = [task for task in tasks if task.row["state"] == "open"]
+    able = _Others(tx, None, waiting_for) if waiting_for else None
+    return {
+        task.row["id"]
+        for task in waiting_for
+        if able and not within_reach(task.rules, task.progress, len(able.of(task, case["scope"])))
+    }
+
+
 def councils_without(tx: Tx, person: Person) -> list[StrandedMultisig]:
     """The open multisigs that this person could approve, and that the others cannot; the most urgent first."""
     councils = sa.select(_c.decision_id).where(sa.text("candidate.live"), _c.person_id == person.id)
@@ -102,11 +116,11 @@ def councils_without(tx: Tx, person: Person) -> list[StrandedMultisig]:
 
 
 class _Others:
-    """Who, beside one person, may answer these tasks; each role is looked up once."""
+    """Who may answer these tasks, without counting one person; each role is looked up once."""
 
-    def __init__(self, tx: Tx, person: Person, tasks: Sequence[reading.TaskFacts]) -> None:
+    def __init__(self, tx: Tx, without: Person | None, tasks: Sequence[reading.TaskFacts]) -> None:
         self._tx = tx
-        self._person = person.id
+        self._without = {without.id} if without else set()
         self._holders: dict[tuple[str, str, tuple[str, ...], str], set[str]] = {}
         self._present = people.present(tx, (one.person for task in tasks for one in task.candidates if one.person))
         self._settled: dict[str, set[str]] = {}
@@ -128,7 +142,7 @@ class _Others:
                 able |= {named.id} if named and all(named.holds(role, scope) for role in requires) else set()
             elif one.role is not None:
                 able |= self._having(one.role, one.scope or scope, requires, scope)
-        return able - self._settled.get(task.row["id"], set()) - {self._person}
+        return able - self._settled.get(task.row["id"], set()) - self._without
 
     def _having(self, role: str, at: str, requires: tuple[str, ...], scope: str) -> set[str]:
         """Those with the role `at` one scope who hold in the scope of the case what is required beside it."""

@@ -57,7 +57,7 @@ class WorkflowView(WorkflowLine):
 
 
 class TaskLine(View):
-    """A task in its case."""
+    """A task in its case; `short` while too few people could answer it."""
 
     id: str
     name: str
@@ -70,6 +70,7 @@ class TaskLine(View):
     tally: dict[str, int]
     seats: Seats
     claimed_by: list[str]
+    short: bool
 
 
 class BallotLine(View):
