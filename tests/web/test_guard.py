@@ -45,6 +45,15 @@ async def test_also_pages_of_refusals_are_guarded(office: Office) -> None:
         assert "require-trusted-types-for" in page.headers["Content-Security-Policy"]
 
 
+async def test_who_loses_the_way_keeps_the_navigation_and_the_language(office: Office) -> None:
+    ben = await desk(office, "ben")
+    assert 'href="/cases"' in (lost := await ben.get("/nowhere")).text and "There is nothing here" in lost.text
+    await ben.post("/account/preferences", {"language": "ar", "zone": ""})
+    assert 'dir="rtl"' in (await ben.get("/nowhere")).text
+    stranger = await office.http.get("/nowhere", headers={"Accept": "text/html"})
+    assert (stranger.status_code, 'href="/cases"' in stranger.text) == (404, False)
+
+
 async def test_the_api_keeps_its_own_headers_and_its_problems(office: Office) -> None:
     answer = await office.http.get("/api/v1/me", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")

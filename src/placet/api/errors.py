@@ -1,6 +1,7 @@
 """Every error as problem+json (RFC 9457): one table from the kinds of control to HTTP, and what HTTP itself adds."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,7 +14,8 @@ from starlette.types import Scope
 from placet.control.errors import Kind, Problem, fault_at
 from placet.domain.forms import Fault
 from placet.store.engine import StoreUnavailable
-from placet.web.pages import lost
+from placet.web.pages import lost, reads_pages
+from placet.web.session import guest
 
 STATUS: dict[Kind, int] = {
     Kind.UNAUTHENTICATED: 401,
@@ -116,6 +118,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
         code, title, detail = OF_HTTP.get(error.status_code, ("http-error", "Not possible", str(error.detail)))
+        if reads_pages(request):
+            # With the way on, for whoever is signed in.
+            with suppress(StoreUnavailable):
+                await guest(request)
         if (page := lost(request.scope, error.status_code, title, detail)) is not None:
             return page
         return problem_json(error.status_code, code, title, detail, error.headers)

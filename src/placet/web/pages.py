@@ -178,12 +178,18 @@ def sorry(request: Request, error: Exception, back: str = "") -> Response:
     return answer
 
 
+def reads_pages(request: Request) -> bool:
+    """Whether a person asks, with a browser, and not a program."""
+    return not request.scope["path"].startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
 def lost(scope: Scope, status: int, title: str, detail: str) -> Response | None:
     """A page for what no route answers, for those who read pages; None for programs."""
     request = Request(scope)
-    if scope["path"].startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
+    if not reads_pages(request):
         return None
-    speak(request)
+    if not hasattr(request.state, "visitor"):
+        speak(request)
     answer = page(request, "lost.html", status, title=title, detail=detail)
     guard(answer.headers, scope)
     return answer
