@@ -70,7 +70,7 @@ def largest(length: timedelta, sizes: tuple[tuple[Unit, int], ...] = SIZES) -> t
         # Halves go up, as in a browser.
         number = (2 * seconds + size) // (2 * size)
         exact = abs(seconds - number * size) * 24 <= size
-        if seconds >= (size if unit == "minute" else 3 * size) or (number and exact):
+        if seconds >= (size if unit == "minute" else 2 * size) or (number and exact):
             return number, unit
     return seconds, "second"
 

@@ -25,7 +25,7 @@ function relative(seconds, units) {
   const length = Math.round(Math.abs(seconds));
   const [unit, size] = units.find(([unit, size]) => {
     const number = Math.round(length / size);
-    return length >= (unit === "minute" ? size : 3 * size) || (number && Math.abs(length - number * size) * 24 <= size);
+    return length >= (unit === "minute" ? size : 2 * size) || (number && Math.abs(length - number * size) * 24 <= size);
   }) ?? UNITS.at(-1);
   // What is a moment ago is past: nothing has happened in 0 seconds.
   return distance.format((seconds > 0 ? 1 : -1) * Math.max(Math.round(length / size), 1), unit);
