@@ -1,5 +1,6 @@
 """The page of a case and the list of cases."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -58,6 +59,13 @@ async def test_the_page_says_when_too_few_people_can_answer(office: Office) -> N
     assert await told()
     await office.call("cora", "POST", f"/api/v1/cases/{case}/cancel", {"reason": "Nobody is left"})
     assert not await told()
+
+
+async def test_large_numbers_are_told_with_their_thousands_apart(office: Office) -> None:
+    shows = {"revenue": 2_400_000, "founded": 2017, "debt": -1_250_000.5, "code": "1234567", "paid": True}
+    page = await (await desk(office, "ben")).get(f"/tasks/{await office.task(review(shows=shows))}")
+    for told in ("2,400,000", "2017", "-1,250,000.5", "1234567"):
+        assert re.search(rf"<dd>\s*(<span[^>]*>)?{told}(</span>)?\s*</dd>", page.text), told
 
 
 async def test_only_what_one_may_do_is_offered(office: Office) -> None:
