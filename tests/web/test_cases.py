@@ -7,7 +7,7 @@ import pytest
 
 from api import chamber
 from api.office import HASH, Office, review
-from placet.domain.people import Role
+from placet.domain.people import Named, Role
 from placet.domain.task import Seats, TaskSpec
 from web.desk import desk
 
@@ -66,6 +66,17 @@ async def test_large_numbers_are_told_with_their_thousands_apart(office: Office)
     page = await (await desk(office, "ben")).get(f"/tasks/{await office.task(review(shows=shows))}")
     for told in ("2,400,000", "2017", "-1,250,000.5", "1234567"):
         assert re.search(rf"<dd>\s*(<span[^>]*>)?{told}(</span>)?\s*</dd>", page.text), told
+
+
+async def test_people_are_called_by_their_names_and_programs_get_their_ids(office: Office) -> None:
+    named, claimed = await office.task(review(to=(Named(person="ben"),))), await office.task()
+    await office.call("bea", "POST", f"/api/v1/tasks/{claimed}/claim", {})
+    for task, who, end in ((named, "ben", ": "), (claimed, "bea", ", who claimed it: ")):
+        case = task.partition(".")[0]
+        told = (await office.get("cora", f"/api/v1/cases/{case}"))["waiting_for"]
+        assert told.startswith(f"Waiting for {who}{end}"), told
+        for path in ("/cases", f"/cases/{case}", f"/tasks/{task}"):
+            assert f"Waiting for {who.title()}{end}" in (await (await desk(office, "cora")).get(path)).text, path
 
 
 async def test_only_what_one_may_do_is_offered(office: Office) -> None:

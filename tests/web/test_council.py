@@ -163,7 +163,7 @@ async def test_refusing_takes_a_reason_and_stands(office: Office) -> None:
     assert empty.status_code == 422 and 'href="#why"' in empty.text and 'id="refuse" open' in empty.text
     page = await tara.follow(await tara.post(f"/multisigs/{multisig}/refuse", {"why": "Too\r\nmuch"}))
     assert "You have refused" in page.text and "Too\nmuch" in page.text
-    assert "1 so far" not in page.text and "refused by tara" in page.text
+    assert "1 so far" not in page.text and "refused by Tara" in page.text
     again = await tara.post(f"/multisigs/{multisig}/approve", {"intent_hash": council.INTENT.hash})
     assert again.status_code == 409 and "You have refused already; a refusal stands." in again.text
     await (await desk(office, "theo")).post(f"/multisigs/{multisig}/refuse", {"why": "Too much"})

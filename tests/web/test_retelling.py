@@ -152,7 +152,7 @@ async def test_an_arabic_reader_meets_no_english_sentence(office: Office) -> Non
         ("v5", voting, "وإلا انتهت مهلة التصويت في 16 مارس 2026, 18:00 JST (خلال 14 يومًا)."),
         ("prue", voting, "لا يمكنك التصويت على مقترحك أنت."),
         ("tara", "/", "أنت من أعضاء المجلس؛ وافق 0 من أصل 2."),
-        ("tara", f"/multisigs/{payment}", "من الموافقات (لا شيء حتى الآن)، من tara، theo أو tina: دفعة."),
+        ("tara", f"/multisigs/{payment}", "من الموافقات (لا شيء حتى الآن)، من Tara، Theo أو Tina: دفعة."),
         ("prue", "/catalogue", "يقرر كل من له الدور voter؛ ولا يصوّت مقدّم المقترح أبدًا."),
     ):
         page = await (await desk(office, who)).get(path, headers=ARABIC, cookies={"zone": "Asia/Tokyo"})

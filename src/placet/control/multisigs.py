@@ -23,7 +23,7 @@ from placet.domain.people import Person, Role
 from placet.domain.said import Said, Text
 from placet.domain.signature import BadSignature, CannotRecover, normal
 from placet.domain.task import Refusal, Verdict
-from placet.store import multisig, multisig_acts, signals
+from placet.store import multisig, multisig_acts, people, signals
 from placet.store import tables as t
 from placet.store.acts import MAX_COMMENT, Counted, NotCounted, audit_refusal
 from placet.store.cases import LockedCase
@@ -313,7 +313,9 @@ def _typed(rules: MultisigRules) -> dict[str, Any] | None:
 
 def _explained(council: LockedMultisig) -> Said:
     if council.is_open:
-        return rule.multisig_sentence(council.rules, council.heard, council.case.tx.now, council.able())
+        tx, rules = council.case.tx, council.rules
+        names = people.names(tx, (member.person for member in rules.members))
+        return rule.multisig_sentence(rules, council.heard, tx.now, council.able(), names)
     return reading.closed(council.verdict)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import sqlalchemy as sa
 from pydantic import Field
 
 from placet.control import stranded
@@ -22,7 +21,6 @@ from placet.domain.forms import Fault
 from placet.domain.people import EVERYWHERE, Grant, Person
 from placet.domain.said import Said
 from placet.store import departure, people
-from placet.store import tables as t
 from placet.store.engine import Tx
 
 NOT_ADMIN = Said("Only administrators may do this.")
@@ -59,9 +57,7 @@ class People:
 
     async def names(self, ids: Iterable[str]) -> dict[str, str]:
         """What these people are called, for pages that speak of them."""
-        p = t.person.c
-        query = sa.select(p.id, p.name).where(p.id.in_(sorted(set(ids))))
-        return await self._door.read(lambda tx: {row.id: row.name for row in tx.conn.execute(query)})
+        return await self._door.read(lambda tx: people.names(tx, ids))
 
     def me(self, person: Person) -> MeView:
         rights = [action for action in RIGHTS if permitted(person, action, EVERYWHERE)]

@@ -94,6 +94,8 @@ class TaskFacts:
     to: list[Audience] = field(default_factory=list)
     candidates: list[CandidateView] = field(default_factory=list)
     claims: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    """What those are called who may fill a seat or have claimed one, by id."""
 
     @property
     def verdict(self) -> Verdict | None:
@@ -134,9 +136,16 @@ def tasks(tx: Tx, which: sa.ColumnElement[bool]) -> list[TaskFacts]:
             found.to.append(External(name=row.name, email=row.email))
         else:
             found.to.append(Named(person=row.person_id))
-    claims = sa.select(cl.decision_id, cl.person_id).where(cl.decision_id.in_(ids)).order_by(cl.at, cl.person_id)
-    for decision_id, holder in tx.conn.execute(claims):
+            found.names[row.person_id] = row.name
+    claims = (
+        sa.select(cl.decision_id, cl.person_id, p.name)
+        .join_from(t.claim, t.person, p.id == cl.person_id, isouter=True)
+        .where(cl.decision_id.in_(ids))
+        .order_by(cl.at, cl.person_id)
+    )
+    for decision_id, holder, name in tx.conn.execute(claims):
         facts[decision_id].claims.append(holder)
+        facts[decision_id].names[holder] = name or holder
     return list(facts.values())
 
 
@@ -154,7 +163,7 @@ def open_in(cases: Sequence[str]) -> sa.ColumnElement[bool]:
 def sentence(task: TaskFacts, scope: str, now: datetime) -> Said:
     """Whom this task waits for, and what the clock will do."""
     holder = task.claims[0] if len(task.claims) == 1 else None
-    return task_sentence(task.rules, task.progress, task.to, scope, now, holder)
+    return task_sentence(task.rules, task.progress, task.to, scope, now, holder, task.names)
 
 
 def silence(task: TaskFacts, case: Mapping[Any, Any]) -> Said:

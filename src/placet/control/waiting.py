@@ -16,6 +16,7 @@ from placet.domain.funds import FundsRules, funds_sentence
 from placet.domain.multisig import Heard, MultisigRules, multisig_sentence, shown
 from placet.domain.said import Said
 from placet.domain.task import Verdict
+from placet.store import people
 from placet.store import tables as t
 from placet.store.ballots import LockedBallot, count_of
 from placet.store.children import LockedChild
@@ -62,9 +63,10 @@ class MultisigFacts:
     heard: Heard
     able: Collection[str]
     paused_at: datetime | None
+    names: Mapping[str, str]
 
     def waits(self, scope: str, now: datetime) -> Said:
-        return multisig_sentence(self.rules, self.heard, self.paused_at or now, self.able)
+        return multisig_sentence(self.rules, self.heard, self.paused_at or now, self.able, self.names)
 
 
 Other = BallotFacts | FundsFacts | MultisigFacts | ChildFacts
@@ -86,6 +88,7 @@ def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[Other]:
     said = acts_of(tx, councils)
     there = able_in(tx, [(rules, councils[one]["case_scope"]) for one, rules in frozen.items()])
     able = dict(zip(frozen, there, strict=True))
+    names = people.names(tx, {member.person for rules in frozen.values() for member in rules.members})
 
     def facts(row: Mapping[Any, Any]) -> Other:
         match row["form"]:
@@ -96,7 +99,7 @@ def others(tx: Tx, which: sa.ColumnElement[bool]) -> list[Other]:
             case LockedChild.form:
                 return ChildFacts(row, ChildRules.model_validate(row["rules"]))
         one = row["id"]
-        return MultisigFacts(row, frozen[one], heard_of(row, said.get(one, ())), able[one], row["paused_at"])
+        return MultisigFacts(row, frozen[one], heard_of(row, said.get(one, ())), able[one], row["paused_at"], names)
 
     return [facts(row) for row in rows]
 

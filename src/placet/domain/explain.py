@@ -1,19 +1,20 @@
 """One sentence for every waiting case: whom it waits for, and what happens when if nobody acts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from placet.domain.people import Audience, External, Named, Role
-from placet.domain.said import Said, Value, listed, together
+from placet.domain.said import Said, Value, Who, listed, together
 from placet.domain.task import Progress, Rung, RungAction, TaskRules, due_at
 
 
-def audience(who: Audience, scope: str) -> str:
+def audience(who: Audience, scope: str, names: Mapping[str, str] | None = None) -> str:
+    """Who that is; `names` says what people are called, by their ids."""
     match who:
         case Role():
             return Said("somebody with the role %(role)s in %(scope)s", role=who.name, scope=who.scope or scope)
         case Named():
-            return who.person
+            return Who.among(names, who.person)
         case External():
             return Said("%(name)s (outside the organisation)", name=who.name)
 
@@ -38,16 +39,18 @@ def task_sentence(
     scope: str,
     now: datetime,
     claimed_by: str | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Said:
-    """Why a task waits, and what the clock will do; `to` is who may fill a seat now."""
+    """Why a task waits, and what the clock will do; `to` is who may fill a seat now, `names` what they are called."""
     ahead = rules.ladder[progress.rung :]
     # The next thing the clock does, and every later one that brings in other people.
     told = [rung for place, rung in enumerate(ahead) if place == 0 or rung.action is RungAction.ESCALATE]
     steps = [_next_rung(rung, scope, rung.at + progress.shift) for rung in told]
     if deadline := due_at(rules, progress):
         steps.append(_lapse(rules, deadline, deadline - now))
-    asked = listed(audience(who, scope) for who in to)
-    return together(_waiting(rules, progress, asked, claimed_by), unless(steps))
+    asked = listed(audience(who, scope, names) for who in to)
+    holder = Who.among(names, claimed_by) if claimed_by else None
+    return together(_waiting(rules, progress, asked, holder), unless(steps))
 
 
 def silence_sentence(rules: TaskRules, progress: Progress) -> Said:

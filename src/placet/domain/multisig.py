@@ -1,8 +1,9 @@
 """The multisig, pure: n of m named people approve one exact intent. Frozen rules, what was heard so far, and now."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from placet.domain.explain import reminder, unless
 from placet.domain.intent import Intent
 from placet.domain.model import Durable
 from placet.domain.people import COUNCIL, Role
-from placet.domain.said import Said, later, listed, together
+from placet.domain.said import Said, Who, later, listed, together
 from placet.domain.span import Span
 from placet.domain.task import Reason, Refusal, Verdict
 
@@ -180,8 +181,7 @@ def hindrance(
         detail = Said("The case is paused; nothing can be decided until it is resumed.")
         return Refusal(code="case-paused", detail=detail)
     if standing.excluded is not None:
-        detail = Said("You cannot decide this: %(why)s.", why=Said(standing.excluded))
-        return Refusal(code="excluded", detail=detail)
+        return Refusal(code="excluded", detail=Said("You cannot decide this: %(why)s.", why=Said(standing.excluded)))
     member = rules.member(me)
     if member is None:
         return Refusal(code="not-a-member", detail=Said("You were not of the council when this was put to it."))
@@ -203,8 +203,7 @@ def hindrance(
         detail = Said("You had no registered wallet when this was put to the council; it takes a wallet's signature.")
         return Refusal(code="no-wallet", detail=detail)
     if rules.wallets and any(_same(approval.wallet, member.wallet) for approval in heard.approvals):
-        detail = Said("This wallet has signed already; two people cannot share one.")
-        return Refusal(code="wallet-used", detail=detail)
+        return Refusal(code="wallet-used", detail=Said("This wallet has signed already; two people cannot share one."))
     if rules.ordered and (first := turn(rules, heard, able)) != me:
         detail = Said("The council signs one after the other; now it is %(first)s's turn.", first=first or "")
         return Refusal(code="not-your-turn", detail=detail)
@@ -307,9 +306,16 @@ def on_silence(rules: MultisigRules, heard: Heard, decision: str, now: datetime)
     return _verdict(rules, heard, decision, EXPIRED, Reason.EXPIRED, at, comment)
 
 
-def multisig_sentence(rules: MultisigRules, heard: Heard, now: datetime, able: Collection[str] | None = None) -> Said:
+def multisig_sentence(
+    rules: MultisigRules,
+    heard: Heard,
+    now: datetime,
+    able: Collection[str] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Said:
     """Why a case waits for its council, of whom those in `able` can act now, and what happens if nobody acts."""
-    owing = [one.person for one in _owing(rules, heard, able)]
+    called = partial(Who.among, names)
+    owing = [called(one.person) for one in _owing(rules, heard, able)]
     waiting = (
         later("Waiting for %(needed)s of %(members)s approvals with their wallets (%(far)s), from %(whom)s: %(title)s.")
         if rules.wallets
@@ -319,7 +325,7 @@ def multisig_sentence(rules: MultisigRules, heard: Heard, now: datetime, able: C
         waiting,
         needed=rules.threshold,
         members=len(rules.members),
-        far=_so_far(heard),
+        far=_so_far(heard, called),
         whom=listed(owing, "then" if rules.ordered else "or"),
         title=Said(rules.title),
     )
@@ -344,16 +350,13 @@ def _too_few(rules: MultisigRules, heard: Heard, able: Collection[str] | None) -
     )
 
 
-def _so_far(heard: Heard) -> Said:
-    given = [approval.person for approval in heard.approvals]
-    far = (
-        Said("%(count)s so far, by %(whom)s", count=len(given), whom=listed(given, "and"))
-        if given
-        else Said("none so far")
-    )
+def _so_far(heard: Heard, called: Callable[[str], str]) -> Said:
+    given = [called(approval.person) for approval in heard.approvals]
+    by = listed(given, "and")
+    far = Said("%(count)s so far, by %(whom)s", count=len(given), whom=by) if given else Said("none so far")
     if not heard.refusals:
         return far
-    return Said("%(far)s; refused by %(whom)s", far=far, whom=listed(heard.refusals, "and"))
+    return Said("%(far)s; refused by %(whom)s", far=far, whom=listed(map(called, heard.refusals), "and"))
 
 
 def shown(verdict: Verdict) -> Verdict:

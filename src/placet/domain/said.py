@@ -4,7 +4,7 @@ The rules explain themselves in English, and that is what programs and the comma
 same in the language and the zone of its reader, from the template and its values (`web/retelling.py`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeAlias
 
@@ -45,6 +45,23 @@ class Said(str):
         # What comes from an enumeration is a text like any other.
         said.template, said.many, said.values = str(template), many, values
         return said
+
+
+class Who(str):
+    """The id of a person, which programs get; people read the `name`."""
+
+    __slots__ = ("name",)
+
+    name: str
+
+    @classmethod
+    def among(cls, names: Mapping[str, str] | None, person: str) -> str:
+        """The person with the name that they have in `names`, by ids; without one they are called by the id."""
+        if names is None or person not in names:
+            return person
+        who = cls(person)
+        who.name = names[person]
+        return who
 
 
 def later(text: str) -> str:

@@ -77,6 +77,14 @@ def by_tokens(tx: Tx, hashes: Iterable[str]) -> dict[str, Person]:
     return {hashed: person for hashed, known in rows.items() if (person := _known(known)) is not None}
 
 
+def names(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
+    """What these people are called, by id."""
+    if not (wanted := sorted(set(ids))):
+        return {}
+    p = t.person.c
+    return {row.id: row.name for row in tx.conn.execute(sa.select(p.id, p.name).where(p.id.in_(wanted)))}
+
+
 def present(tx: Tx, ids: Iterable[str]) -> dict[str, Person]:
     """Those of these people who are active, by id."""
     rows: dict[str, list[sa.Row[Any]]] = {}

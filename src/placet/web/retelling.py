@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from markupsafe import Markup, escape
 
 from placet.domain.audit import stamp
-from placet.domain.said import Said, Value
+from placet.domain.said import Said, Value, Who
 from placet.domain.span import largest
 from placet.web.charts import tag
 from placet.web.times import absolute, distance, moment
@@ -40,6 +40,8 @@ def plain(value: Value) -> str:
         case Said():
             parts = ((name, plain(one), isinstance(one, Said)) for name, one in value.values.items())
             return _template(value)[0] % {name: str(_clause(told)) if clause else told for name, told, clause in parts}
+        case Who():
+            return value.name
         case datetime():
             return absolute(value)
         case timedelta():
@@ -63,6 +65,8 @@ def _part(value: Value) -> str | Markup:
     match value:
         case Said():
             return _clause(_said(value))
+        case Who():
+            return value.name
         case datetime():
             return moment(value)
         case timedelta():
