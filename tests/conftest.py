@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
@@ -26,6 +27,10 @@ from placet.store.tables import metadata
 with importing():
     # Before any test does it: it would raise the recursion limit of them all.
     importlib.import_module("eth_account")
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 DATABASES = ("sqlite", "postgres")
 SECRET = "a secret of tests, of more than thirty-two characters"

@@ -20,9 +20,7 @@ from placet.store.engine import Store, Tx
 from store.test_sight import PEOPLE, PERSONS, SCOPES, sees
 
 OPEN, CLOSED = OPEN_STATES[:2], tuple(state for state in CaseState if state not in OPEN_STATES)[:2]
-SHARED = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+SHARED = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 CASE = st.fixed_dictionaries(
     {

@@ -17,9 +17,7 @@ from placet.store.cases import OPEN_STATES
 from placet.store.engine import Store, Tx
 from store.test_sight import CANDIDATES, PEOPLE, PERSONS, SCOPES, means, sees
 
-SHARED = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+SHARED = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STATES, KINDS = ("waiting", "running", "completed", "refused"), ("order", "audit")
 TITLES = ("Pens", "Ink 100%", "pencil")

@@ -129,5 +129,5 @@ class Voting(RuleBasedStateMachine):
             assert 0 <= (self.ended.at - self.played.rules.opened_at).total_seconds() <= self.at / SECOND
 
 
-Voting.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+Voting.TestCase.settings = settings(max_examples=150, stateful_step_count=25)
 TestVoting = Voting.TestCase

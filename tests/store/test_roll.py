@@ -147,7 +147,7 @@ def test_staging_beside_others_goes_by_transactions_of_its_own(assembly: Assembl
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(changes=st.lists(st.tuples(st.integers(1, 12), st.integers(0, 7), st.booleans()), max_size=6))
 def test_whatever_changes_meanwhile_the_roll_is_the_electorate_of_its_last_pass(
     assembly: Assembly, changes: list[tuple[int, int, bool]]

@@ -12,9 +12,7 @@ from placet.store.engine import Store, Tx
 from placet.store.sight import is_candidate, sees_case
 
 SCOPES, ROLES, PEOPLE = ("deals", "funds"), ("officer", "coordinator", "council", "admin", "member"), ("ann", "bob")
-SHARED = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+SHARED = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 GRANTS = st.builds(Grant, role=st.sampled_from(ROLES), scope=st.sampled_from(("*", *SCOPES)))
 PERSONS = st.builds(

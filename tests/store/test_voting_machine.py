@@ -317,5 +317,5 @@ class Proposing(RuleBasedStateMachine):
         return None if at is None else (at - self.start) // MICROSECOND
 
 
-Proposing.TestCase.settings = settings(max_examples=1500 if LONG else 40, stateful_step_count=30, deadline=None)
+Proposing.TestCase.settings = settings(max_examples=1500 if LONG else 40, stateful_step_count=30)
 TestProposing = Proposing.TestCase

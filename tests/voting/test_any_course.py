@@ -62,7 +62,7 @@ def withdrawn(tx: Tx, case: str, what: str) -> None:
 
 
 @given(COURSES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_course_of_a_ballot_is_counted_again_to_its_end(
     assembly: Assembly, course: list[tuple[object, ...]]
 ) -> None:

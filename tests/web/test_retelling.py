@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
@@ -100,7 +100,6 @@ def test_in_plain_text_nothing_is_marked_up(reading: None) -> None:
     assert ISOLATES.sub("", plain(left)) == seen(retold(left))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_nothing_that_is_filled_in_becomes_a_part_of_the_page(name: str) -> None:
     for language in ("en", "ar"):
