@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 from axe_playwright_python.async_playwright import Axe
 from fastapi import FastAPI
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from api.office import Office
 from browser.quality import FOUND
@@ -33,6 +33,8 @@ STAFF = {
     "vala": ("voter@deals",),
     "mo": ("member@deals",),
 }
+PATIENCE_SECONDS = 60
+"""For what a page is to show, or a browser to do: how long it takes is nothing that these tests tell."""
 WIDTHS = (320, 390, 1280)
 SCHEMES = ("light", "dark")
 EVERY_RULE = {
@@ -45,6 +47,7 @@ SEEN_RULES = {
         "values": ["color-contrast", "target-size", "scrollable-region-focusable", "link-in-text-block"],
     }
 }
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 
 def application(control: Control, status: EngineStatus) -> FastAPI:
@@ -64,10 +67,18 @@ async def serving(store: Store, clock: Any) -> AsyncIterator[tuple[Office, str]]
 @asynccontextmanager
 async def running(office: Office) -> AsyncIterator[str]:
     """A real server; at its address."""
-    config = uvicorn.Config(office.app, host="127.0.0.1", port=0, log_level="error", access_log=False)
+    config = uvicorn.Config(
+        office.app,
+        host="127.0.0.1",
+        port=0,
+        log_level="error",
+        access_log=False,
+        # No connection is closed just when somebody sends something over it.
+        timeout_keep_alive=3600,
+    )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not server.started:
             await asyncio.sleep(0)
     try:
@@ -94,7 +105,7 @@ class Browsing:
             reduced_motion="reduce",
             **{"locale": "en-GB", "timezone_id": "UTC", **more},
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_SECONDS * 1000)
         if who is not None:
             secret = await self.office.store.write(lambda tx: sessions.open_session(tx, who, "password", "a test"))
             await context.add_cookies([{"name": "placet", "value": secret, "url": self.address}])
@@ -121,6 +132,8 @@ class Browsing:
 async def flaws(page: Page, widths: tuple[int, ...] = WIDTHS) -> list[str]:
     """What axe finds on this page, in both colour schemes and at every width, and where it is wider than the window."""
     found: list[str] = []
+    # After an act the page may just have come, still without its styles.
+    await page.wait_for_load_state()
     # Once for all: its source is large.
     await page.evaluate(Axe().axe_script)
     for width in widths:

@@ -210,6 +210,8 @@ async def _ran(page: Page, address: str | None, text: str) -> list[str]:
     """Where the text was executed, or has become a link that would be; a page of its own must show it."""
     if address is not None:
         await page.goto(address, wait_until="load")
+    # Of a page that an act has led to, the rest may still be on its way.
+    await page.wait_for_load_state()
     if address not in LISTS:
         assert RUN in await page.content(), (page.url, text)
     lured = "window.ran !== undefined || document.querySelector('main [href^=\"javascript:\"]') !== null"

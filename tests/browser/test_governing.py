@@ -127,18 +127,18 @@ async def test_pages_that_ask_once_more_or_tell_mistakes_have_no_flaw(browsing: 
     async with browsing.page("vala", f"/voter/proposals/{floor.open}") as page:
         await page.check("input[value=deny]")
         await page.click("#vote button.primary")
-        assert await page.locator("h1").inner_text() == "Deny this proposal?"
+        await expect(page.locator("h1")).to_have_text("Deny this proposal?")
         assert await flaws(page) == []
     async with browsing.page("prue", "/proposer/new") as page:
         await page.fill("[name=title]", "A pond")
         await page.fill("[name='steps.0.title']", "Dig")
         await page.fill("[name='steps.0.bounty']", "many")
         await page.click("button.primary")
-        assert await page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+        await expect(page.get_by_role("alert")).to_be_focused()
         assert await flaws(page) == []
         await page.fill("[name='steps.0.bounty']", "30")
         await page.click("button.primary")
-        assert "Open the vote?" in await page.inner_text("main")
+        await expect(page.locator("main")).to_contain_text("Open the vote?")
         assert await flaws(page) == []
 
 
@@ -163,6 +163,7 @@ async def test_one_votes_by_keyboard_alone(browsing: Browsing) -> None:
         await reach("#vote button.primary")
         await page.keyboard.press("Enter")
         await page.wait_for_selector("button[name=sure]")
+        await page.wait_for_load_state()
         await reach("button[name=sure]")
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/receipt")
@@ -177,7 +178,7 @@ async def test_one_votes_without_scripts(browsing: Browsing) -> None:
         await page.fill("#comment", "One line,\n\nand another")
         await page.click("#vote button.primary")
         await page.click("button[name=change]")
-        assert await page.input_value("#comment") == "One line,\n\nand another"
+        await expect(page.locator("#comment")).to_have_value("One line,\n\nand another")
         await page.click("#vote button.primary")
         await page.click("button[name=sure]")
         await page.wait_for_url("**/receipt")
@@ -198,11 +199,12 @@ async def test_one_proposes_three_steps_without_scripts(browsing: Browsing) -> N
             await page.fill(f"[name='steps.{number}.bounty']", str(10 + number))
         await page.click("button[name=_more]")
         await page.click("button[name=_less][value='steps.3']")
+        await expect(page.locator("[name='steps.3.title']")).to_have_count(0)
         await page.select_option("[name=recurrence]", "daily")
         await page.keyboard.press("Escape")
         await page.click("button.primary")
-        preview = await page.inner_text("main")
-        assert "33 every day: 12,045 a year (365 times)." in preview and "231" in preview
+        for told in ("33 every day: 12,045 a year (365 times).", "231"):
+            await expect(page.locator("main")).to_contain_text(told, use_inner_text=True)
         await page.click("button[value=propose]")
         await page.wait_for_url("**/voter/proposals/*")
         assert "Three steps" in await page.inner_text("h1")
@@ -216,7 +218,7 @@ async def test_enter_in_a_field_previews_and_neither_adds_nor_removes(browsing: 
         await page.fill("[name=title]", "By Enter")
         await page.press("[name=title]", "Enter")
         await page.wait_for_selector("button[value=propose]")
-        assert "nothing is proposed yet" in await page.inner_text("main")
+        await expect(page.locator("main")).to_contain_text("nothing is proposed yet")
 
 
 async def test_somebody_else_sees_the_tally_change_and_keeps_what_they_type(browsing: Browsing) -> None:
@@ -274,7 +276,7 @@ async def test_no_text_of_anybody_runs_as_a_script(browsing: Browsing, floor: Fl
             if await page.evaluate("window.hit !== undefined"):
                 found.append(f"preview: {text}")
             await page.click("button[value=edit]")
-            assert await page.input_value("[name=description]") == text
+            await expect(page.locator("textarea[name=description]")).to_have_value(text)
             if await page.evaluate("window.hit !== undefined"):
                 found.append(f"form: {text}")
     for who, path in (

@@ -12,7 +12,7 @@ from playwright.async_api import expect
 from api.office import review
 from api.test_overview import fail_step
 from browser import polling
-from browser.browsing import Browsing, flaws
+from browser.browsing import PATIENCE_SECONDS, Browsing, flaws
 from browser.quality import FOUND
 from browser.test_attacks import CORPUS
 from placet.control.overview_views import Period
@@ -45,7 +45,7 @@ async def late(browsing: Browsing, case_id: str, title: str) -> None:
     rung = RungSpec(action=RungAction.ESCALATE, after=Span("1s"), to=(Role(name="chief"),))
     await browsing.office.ask(case_id, review("late", title=title, ladder=(rung,)))
     root = await polling.person(browsing, "root")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             await browsing.office.get("ben", "/api/v1/tasks")
             view = await browsing.office.control.overview.show(root, Period())
