@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import uvicorn
 from axe_playwright_python.async_playwright import Axe
 from fastapi import FastAPI
@@ -35,6 +36,8 @@ STAFF = {
 }
 PATIENCE_SECONDS = 60
 """For what a page is to show, or a browser to do: how long it takes is nothing that these tests tell."""
+MANY_PAGES = pytest.mark.timeout(1_800)
+"""One test that opens a hundred pages: on a busy machine it takes longer than any other may."""
 WIDTHS = (320, 390, 1280)
 SCHEMES = ("light", "dark")
 EVERY_RULE = {

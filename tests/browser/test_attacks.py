@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from api import agora, badge_room, council
 from api.office import HASH, review
 from browser import polling
-from browser.browsing import Browsing
+from browser.browsing import MANY_PAGES, Browsing
 from browser.quality import FOUND
 from browser.test_passkeys import grown_old
 from placet.control.passkeys import PasskeyName
@@ -62,6 +62,7 @@ LISTS = (
 """Pages that show the newest or some of what there is."""
 
 
+@MANY_PAGES
 async def test_no_text_of_people_is_ever_executed(browsing: Browsing) -> None:
     office = browsing.office
     ben = await office.store.read(lambda tx: people.find(tx, "ben"))
@@ -115,6 +116,7 @@ async def test_no_text_of_people_is_ever_executed(browsing: Browsing) -> None:
     assert executed == []
 
 
+@MANY_PAGES
 async def test_no_text_of_a_register_or_of_a_setting_is_ever_executed(browsing: Browsing) -> None:
     office = browsing.office
     root = await polling.person(browsing, "root")

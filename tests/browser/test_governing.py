@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from api.office import PARTNER, review
 from browser import polling
-from browser.browsing import Browsing, flaws
+from browser.browsing import MANY_PAGES, Browsing, flaws
 from browser.quality import FOUND
 from placet.control.roster import GivenGrant, NewPerson
 from placet.control.sent import Because
@@ -240,6 +240,7 @@ async def test_somebody_else_sees_the_tally_change_and_keeps_what_they_type(brow
         assert await watching.evaluate("document.activeElement.id") == "comment"
 
 
+@MANY_PAGES
 async def test_no_text_of_anybody_runs_as_a_script(browsing: Browsing, floor: Floor) -> None:
     root = await polling.person(browsing, "root")
     found: list[str] = []

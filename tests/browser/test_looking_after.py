@@ -12,7 +12,7 @@ from playwright.async_api import expect
 from api.office import review
 from api.test_overview import fail_step
 from browser import polling
-from browser.browsing import PATIENCE_SECONDS, Browsing, flaws
+from browser.browsing import MANY_PAGES, PATIENCE_SECONDS, Browsing, flaws
 from browser.quality import FOUND
 from browser.test_attacks import CORPUS
 from placet.control.overview_views import Period
@@ -122,6 +122,7 @@ async def test_a_failed_step_is_settled_without_scripts(browsing: Browsing) -> N
         await expect(item.get_by_role("button")).to_have_count(0)
 
 
+@MANY_PAGES
 async def test_no_text_of_trouble_runs_as_a_script(browsing: Browsing, trouble: Trouble) -> None:
     found: list[str] = []
     for text in CORPUS:
