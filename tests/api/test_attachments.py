@@ -268,7 +268,7 @@ async def test_what_nobody_started_a_case_with_is_deleted_with_its_content_after
     assert await office.store.write(uploads.sweep) == frozenset()
     office.clock.move(timedelta(hours=1))
     sweeping = asyncio.create_task(Sweeper(office.store, StoredBlobs(office.store), 0.01).run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(await waiting(office)) > 1:
             await asyncio.sleep(0)
     sweeping.cancel()

@@ -16,6 +16,8 @@ from placet.store import cases
 from placet.store import tables as t
 from placet.store.engine import Store
 
+PATIENCE_SECONDS = 60
+
 
 class Serving:
     def __init__(self, office: Office) -> None:
@@ -26,7 +28,7 @@ class Serving:
 
     async def start(self) -> None:
         self.task = asyncio.create_task(self.server.serve())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not self.server.started:
                 await asyncio.sleep(0)
         self.address = f"http://127.0.0.1:{self.server.servers[0].sockets[0].getsockname()[1]}"
@@ -39,7 +41,7 @@ class Serving:
     async def stream(self, who: str, last: str | None = None) -> AsyncIterator[AsyncIterator[str]]:
         headers = {"Authorization": f"Bearer {self.office.tokens[who]}"} | ({"Last-Event-ID": last} if last else {})
         async with (
-            httpx2.AsyncClient(timeout=10) as client,
+            httpx2.AsyncClient(timeout=PATIENCE_SECONDS) as client,
             client.stream("GET", f"{self.address}/api/v1/events", headers=headers) as answer,
         ):
             assert answer.status_code == 200
@@ -63,7 +65,7 @@ async def events(lines: AsyncIterator[str], count: int) -> list[dict[str, Any]]:
     """The next events; `event` and `id` beside the data."""
     found: list[dict[str, Any]] = []
     one: dict[str, Any] = {}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(found) < count:
             line = await anext(lines)
             name, _, value = line.partition(": ")
@@ -122,7 +124,7 @@ async def test_a_quiet_stream_keeps_beating_and_ends_when_the_server_stops(offic
         beats = [line async for line in _first(lines, 4)]
         assert beats.count(": ping") == 2
         close_streams(office.app)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert [line async for line in lines if line] == []
             await serving.stop()
 
@@ -131,7 +133,7 @@ async def test_a_revoked_token_ends_its_stream(office: Office, serving: Serving)
     async with serving.stream("rita") as lines:
         revoke = t.access_token.update().where(t.access_token.c.person_id == "rita")
         await office.store.write(lambda tx: tx.conn.execute(revoke.values(revoked_at=tx.now)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert [line async for line in lines if line and line != ": ping"] == []
 
 
@@ -142,6 +144,6 @@ async def test_an_unknown_event_id_is_refused(office: Office, last: str) -> None
 
 
 async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(count):
             yield await anext(lines)

@@ -28,7 +28,7 @@ from ports import free_port
 CASE = "order-1"
 PATH = f"/api/v1/cases/{CASE}/documents"
 MEGABYTE = 1_000_000
-WITHIN_SECONDS = 60
+WITHIN_SECONDS = 120
 LOOK_SECONDS = 0.05
 LONG = (b"A deed in plain words, and then some more.\n" * 600_000)[: 24 * MEGABYTE]
 
@@ -78,7 +78,9 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
         )
     headers = {"Authorization": f"Bearer {datadir.admin_token(os.environ)[0]}"}
     try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as http:
+        async with httpx2.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=WITHIN_SECONDS
+        ) as http:
             async with asyncio.timeout(WITHIN_SECONDS):
                 while not await answers(http):
                     assert process.returncode is None, (folder / "api.log").read_text()

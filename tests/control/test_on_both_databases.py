@@ -172,7 +172,7 @@ async def test_the_log_is_followed_without_gaps_while_writers_race(office: Offic
 
     writing = [asyncio.ensure_future(office.store.write(lambda tx, n=n: line(tx, f"@c{n % 5}"))) for n in range(200)]
     # On Postgres a line shows once no older transaction is open any more.
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(seen) < 200:
             events, place = await office.control.events.after(root, place)
             seen += [event.id for event in events]

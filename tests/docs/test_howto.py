@@ -13,7 +13,7 @@ import pytest
 from docs.markdown import ROOT, files_in
 
 PAGE = ROOT / "docs/howto/write-a-workflow.md"
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 REGISTRY_LINE = re.compile(r"^(from \S+ import \w+)\n\n(CATALOGUE: .* = \()(entry_of\(\w+\), )\.\.\.\)$", re.MULTILINE)
 RULES = "durable_names or catalogue_workflow or catalogue_files or speaks_to_the_reader"
 

@@ -17,6 +17,10 @@ from placet.web.provider import Provider
 from ports import free_port
 from web.desk import COOKIE, Desk, desk
 
+PATIENCE_SECONDS = 120
+ANEW = httpx2.Limits(max_keepalive_connections=0)
+"""Each request over a connection of its own: the provider closes one when it likes."""
+
 
 @pytest.fixture(scope="session")
 def issuer() -> Iterator[str]:
@@ -29,7 +33,7 @@ def issuer() -> Iterator[str]:
     )
     address = f"http://localhost:{port}"
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 assert httpx2.get(f"{address}/.well-known/openid-configuration").is_success
@@ -53,7 +57,7 @@ async def signed_in(
     office: Office, issuer: str, subject: str, next: str = "/", cookie: str | None = None, **claims: object
 ) -> httpx2.Response:
     """What comes of going to the provider, being this person there, and coming back; `cookie` if one was signed in."""
-    async with httpx2.AsyncClient() as outside:
+    async with httpx2.AsyncClient(timeout=PATIENCE_SECONDS, limits=ANEW) as outside:
         known = await outside.put(f"{issuer}/users/{subject}", json=claims)
         assert known.is_success, known.text
         browser = Desk(office, cookie)
