@@ -14,11 +14,12 @@ from typing import Any
 from placet.store import ballots, forms, funds, people, works
 from placet.store.ballots import NotVoted, Paper, locked_ballot
 from placet.store.cases import locked
-from placet.store.engine import Store, Tx
+from placet.store.engine import Store, StoreUnavailable, Tx
 from placet.store.house import House
 
 Order = dict[str, Any]
 READY = "ready"
+PATIENCE_SECONDS = 120
 
 
 def vote(tx: Tx, order: Order) -> Order:
@@ -80,15 +81,24 @@ def serve(url: str) -> None:
     store = Store(url, House())
     print(READY, flush=True)
     for line in sys.stdin:
-        begun = [_done(store, order) for order in json.loads(line)]
-        answers = []
-        for future in begun:
-            try:
-                answers.append(future.result(timeout=120))
-            except Exception as error:
-                answers.append({"error": repr(error)})
-        print(json.dumps(answers), flush=True)
+        orders = json.loads(line)
+        begun = [_done(store, order) for order in orders]
+        print(json.dumps([_answer(store, *one) for one in zip(orders, begun, strict=True)]), flush=True)
     store.close()
+
+
+def _answer(store: Store, order: Order, done: "Future[Order]") -> Order:
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return done.result(timeout=PATIENCE_SECONDS)
+        except Exception as error:
+            # On a busy machine the others hold the file of SQLite longer than one waits for it. Nothing was changed
+            # then, and one tries again; a deadlock of Postgres, the store has to end by itself.
+            busy = store.on_sqlite and isinstance(error, StoreUnavailable) and time.monotonic() < patience
+            if not busy:
+                return {"error": repr(error)}
+            done = _done(store, order)
 
 
 class Crowd:
@@ -120,7 +130,7 @@ class Crowd:
 
     def close(self) -> None:
         for member in self._members:
-            member.communicate(timeout=60)
+            member.communicate(timeout=PATIENCE_SECONDS)
 
 
 if __name__ == "__main__":

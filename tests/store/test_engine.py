@@ -245,7 +245,8 @@ def test_a_deadlock_is_tried_again_and_both_sides_succeed(store: Store) -> None:
     futures = [store.submit(touch("a", "b")), store.submit(touch("b", "a"))]
     for future in futures:
         future.result(timeout=30)
-    assert len(attempts) == 3
+    # Whoever was given up goes again; if the other has not gone on yet, they may meet once more.
+    assert len(attempts) > 2
 
 
 def test_a_database_out_of_reach_is_unavailable_and_not_a_crash(house: House) -> None:

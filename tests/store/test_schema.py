@@ -97,7 +97,7 @@ def test_upgrading_again_changes_nothing(empty_url: str) -> None:
 def test_all_who_start_at_once_find_the_schema_ready(empty_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(schema.upgrade, empty_url) for _ in range(4)]:
-            done.result(timeout=60)
+            done.result(timeout=240)
     assert schema.is_current(empty_url)
 
 
@@ -109,7 +109,7 @@ from placet.store.house import House
 
 schema.upgrade(sys.argv[1])
 store = Store(sys.argv[1], House())
-store.submit(lambda tx: tx.conn.execute(t.meta.insert().values(key=sys.argv[2], value=""))).result(30)
+store.submit(lambda tx: tx.conn.execute(t.meta.insert().values(key=sys.argv[2], value=""))).result(120)
 print(json.dumps(len(store.read_now(lambda tx: tx.conn.execute(t.meta.select()).all()))))
 store.close()
 """
@@ -120,7 +120,7 @@ def test_two_processes_that_start_at_once_on_a_new_database_both_come_up(empty_u
         subprocess.Popen([sys.executable, "-c", STARTING, empty_url, name], stdout=subprocess.PIPE, text=True)
         for name in ("api", "worker")
     ]
-    assert {json.loads(process.communicate(timeout=60)[0]) for process in started} <= {1, 2}
+    assert {json.loads(process.communicate(timeout=240)[0]) for process in started} <= {1, 2}
     assert [process.returncode for process in started] == [0, 0]
 
 
@@ -177,7 +177,7 @@ def test_the_schema_only_moves_forward(empty_url: str) -> None:
 
 def test_the_wheel_carries_the_migrations(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=300)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     own = ROOT / "src" / "placet" / "store" / "migrations"

@@ -107,14 +107,14 @@ def test_votes_around_the_deadline_are_acknowledged_before_it_or_not_at_all(
     """Two processes vote from before the deadline to after it, while a third does nothing but settle."""
     names = hall.voters(120)
     processes = crowd(3)
-    ballot = hall.propose(early=None, quorum={"of": 1, "out_of": 120}, countdown="3s")
+    ballot = hall.propose(early=None, quorum={"of": 1, "out_of": 120}, countdown="5s")
     hall.approve(1)
     deadline: datetime = hall.decision()["due_at"]
     end = deadline.timestamp()
     orders: list[list[Order]] = [[], [], []]
     for number, who in enumerate(names[1:]):
-        # Some in the last second, and then one a millisecond from just before the deadline to just after it.
-        at = end - 1 + number * 0.02 if number < 40 else end - 0.04 + (number - 40) * 0.001
+        # Some at once, some in the last second, and then one a millisecond from just before the deadline to just after.
+        at = 0 if number < 10 else end - 1 + number * 0.02 if number < 40 else end - 0.04 + (number - 40) * 0.001
         orders[number % 2].append(voting(ballot, who, "deny", at))
     orders[2] = [{"do": "settle", "case": "p1", "at": end - 0.02 + turn * 0.001} for turn in range(60)]
     answers = processes.play(*orders)
