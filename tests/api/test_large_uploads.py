@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 from tests.samples import files
 
 from placet.connectors.blobs.port import content_hash
@@ -109,6 +110,7 @@ async def stream(size: int, asked: list[int]) -> AsyncIterator[bytes]:
         yield b"x" * 100_000
 
 
+@pytest.mark.timeout(1_200)
 async def test_large_and_hostile_files_leave_the_memory_bounded_and_the_api_alive(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         assert (await served.give("small.txt", b"A deed.")).status_code == 201
