@@ -3,12 +3,13 @@
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser, async_playwright
 from sqlalchemy.engine import Connection
 
 from browser import quality
@@ -39,19 +40,27 @@ def chromium() -> str | None:
     return named or None
 
 
+@asynccontextmanager
+async def installed(folder: Path, browser: Browser) -> AsyncIterator[Browsing]:
+    """An organisation with its scene, behind a server of its own, on a database in this folder."""
+    url = f"sqlite:///{folder / 'placet.db'}"
+    schema.upgrade(url)
+    clock = RunningClock()
+    store = Store(url, House("http://127.0.0.1", SECRET, signer_of=signer_of), clock)
+    async with serving(store, clock) as (office, address):
+        yield Browsing(browser, office, address, await play(office))
+    store.close()
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browsing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browsing]:
     """The browser, the server, and the organisation behind it."""
-    file: Path = tmp_path_factory.mktemp("browser") / "placet.db"
-    schema.upgrade(f"sqlite:///{file}")
-    clock = RunningClock()
-    store = Store(f"sqlite:///{file}", House("http://127.0.0.1", SECRET, signer_of=signer_of), clock)
-    async with serving(store, clock) as (office, address), async_playwright() as playwright:
+    async with async_playwright() as playwright:
         # The sandbox of the browser needs rights that containers seldom have; all it opens is our own server.
         browser = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield Browsing(browser, office, address, await play(office))
+        async with installed(tmp_path_factory.mktemp("browser"), browser) as made:
+            yield made
         await browser.close()
-    store.close()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

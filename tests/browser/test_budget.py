@@ -2,14 +2,20 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from fastapi.routing import APIRoute
 
+from api.office import review
+from api.test_overview import fail_step
 from browser import polling
 from browser.browsing import PATIENCE_SECONDS, Browsing
+from browser.conftest import installed
 from browser.quality import BUDGET_KB, FOUND, KILO, matrix
+from browser.test_looking_after import late
 from placet.web import site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -41,21 +47,31 @@ NO_PAGES = re.compile(
 )
 
 
-async def orchard(browsing: Browsing) -> None:
-    """Three votes where nobody else proposes anything: how many there are elsewhere, other tests decide."""
-    await browsing.office.hire("vesta", "voter@orchard")
-    await browsing.office.hire("pomona", "proposer@orchard")
-    for title in ("Prune the trees", "Press the apples", "A second ladder"):
-        await polling.propose(browsing, who="pomona", scope="orchard", title=title)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def filled(browsing: Browsing, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browsing]:
+    """An organisation of this file's own, at work: how much there is elsewhere, other tests decide."""
+    async with installed(tmp_path_factory.mktemp("budget"), browsing.browser) as made:
+        office = made.office
+        for number in range(25):
+            await office.start(name=f"Paper and ink for room {number}")
+        for number in range(10):
+            await office.task(review(title=f"Review the order of room {number}"))
+            await office.hire(f"person-{number}", "member@deals")
+            await polling.deposit(made, 700)
+        for number in range(3):
+            await fail_step(office, await office.start(name=f"Chairs for room {number}"))
+            await late(made, await office.start(name=f"Tables for room {number}"), "Look at the invoice")
+        await office.hire("vesta", "voter@orchard")
+        await office.hire("pomona", "proposer@orchard")
+        for title in ("Prune the trees", "Press the apples", "A second ladder"):
+            await polling.propose(made, who="pomona", scope="orchard", title=title)
+        yield made
 
 
 @pytest.mark.parametrize("name", MAIN)
-async def test_a_first_view_is_small_and_from_one_origin(browsing: Browsing, name: str) -> None:
+async def test_a_first_view_is_small_and_from_one_origin(filled: Browsing, name: str) -> None:
     who, path = MAIN[name]
-    if who == "vesta":
-        await orchard(browsing)
-    filled = path.format(**vars(browsing.scene))
-    context = await browsing.context(who)
+    context = await filled.context(who)
     page = await context.new_page()
     faults: list[str] = []
     page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
@@ -78,7 +94,7 @@ async def test_a_first_view_is_small_and_from_one_origin(browsing: Browsing, nam
 
     devtools.on("Network.requestWillBeSent", begun)
     devtools.on("Network.loadingFinished", done)
-    answer = await page.goto(filled, wait_until="load")
+    answer = await page.goto(path.format(**vars(filled.scene)), wait_until="load")
     if who is not None and await page.locator("[data-live][id]").count():
         await page.wait_for_selector("html[data-stream=open]")
     # That a page is loaded may be told before what its parts weigh.
@@ -87,7 +103,7 @@ async def test_a_first_view_is_small_and_from_one_origin(browsing: Browsing, nam
             await asyncio.sleep(0.01)
     assert answer is not None and answer.status == 200
     assert faults == []
-    assert [url for url in asked if not url.startswith(f"{browsing.address}/")] == []
+    assert [url for url in asked if not url.startswith(f"{filled.address}/")] == []
     weight = sum(sizes)
     # Page, two style sheets and the script at least: otherwise something was not counted.
     assert len(sizes) >= 4 and weight > 10 * KILO
