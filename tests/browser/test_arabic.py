@@ -91,7 +91,7 @@ async def test_signing_in_finding_the_task_and_answering_it(browsing: Browsing) 
         await expect(page.get_by_text("شكرًا لك، احتُسبت إجابتك")).to_be_visible()
         receipt = page.locator("#answered code")
         await expect(receipt).to_have_text(re.compile("^[0-9a-f]{64}$"))
-        assert await receipt.evaluate("e => getComputedStyle(e).direction") == "ltr"
+        await expect(receipt).to_have_css("direction", "ltr")
 
 
 async def test_casting_a_vote(browsing: Browsing) -> None:
