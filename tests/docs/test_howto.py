@@ -46,6 +46,7 @@ def run(clone: Path, *command: str) -> None:
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
 
 
+@pytest.mark.timeout(4 * PATIENCE_SECONDS)
 def test_the_how_to_works_exactly_as_printed(clone: Path) -> None:
     registry = clone / "src/placet/catalogue/registry.py"
     printed = REGISTRY_LINE.search(PAGE.read_text(encoding="utf-8"))
