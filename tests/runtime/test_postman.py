@@ -24,7 +24,7 @@ from placet.store import notices
 from placet.store import tables as t
 from placet.store.engine import Store, StoreUnavailable, Tx
 
-PATIENCE_SECONDS, LOOK_SECONDS = 10.0, 0.005
+PATIENCE_SECONDS, LOOK_SECONDS = 60.0, 0.005
 ZOE = ("zoe", "Zoe", "zoe@example.com")
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from placet.runtime.supervisor import Backoff, Child, ChildState, Status, Supervisor
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 90.0
 POLL_SECONDS = 0.02
 QUICK = Backoff(first=0.01, most=0.05)
 
@@ -192,13 +192,13 @@ async def test_a_restart_waits_longer_each_time_until_the_child_stays_up(tmp_pat
         await until(lambda: len(pauses()) >= 4)
     assert all(pause >= least for pause, least in zip(pauses(), (0.04, 0.08, 0.16, 0.16), strict=False))
 
-    # With a life of any length counted as "stayed up", the pause never grows.
+    # With a life of any length counted as "stayed up", the pause never grows: this many would last for minutes.
     moments.clear()
     patient = Supervisor(
-        [ends], tmp_path, lambda status: moments.append((status.state, time.monotonic())), Backoff(0.01, 5.0, 0.0)
+        [ends], tmp_path, lambda status: moments.append((status.state, time.monotonic())), Backoff(0.01, 600.0, 0.0)
     )
     async with running(patient):
-        await until(lambda: len(pauses()) >= 10)
+        await until(lambda: len(pauses()) >= 14)
 
 
 async def test_a_child_that_never_becomes_ready_stops_everything_and_shows_its_last_words(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ async def test_a_child_that_is_up_but_not_ready_in_time_is_killed_and_tried_agai
     async def second_time() -> None:
         nonlocal asked
         asked += 1
-        await until((tmp_path / "slow.pid").exists)
+        # At once the second time: how long a start takes is the machine's affair.
         if asked == 1:
             await asyncio.Event().wait()
 
@@ -309,7 +309,8 @@ async def test_a_log_that_grows_too_large_is_moved_aside_while_the_child_writes_
     async with running(supervisor):
         await until(lambda: old.exists() and old.stat().st_size > 100_000)
         await until(lambda: log.stat().st_size > 10_000)
-    assert log.read_text().startswith("x")
+        # Before the loop goes on: it may be moved aside once more, and nothing come after it.
+        assert log.read_text().startswith("x")
     assert [status.state for status in seen].count(ChildState.STARTING) == 1
 
 

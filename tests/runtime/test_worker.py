@@ -27,7 +27,7 @@ async def test_a_worker_says_that_it_is_ready_as_soon_as_it_serves(tmp_path: Pat
         await over.wait()
 
     telling = asyncio.create_task(announced(file, asyncio.create_task(serving()), ready))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not file.exists():
             await asyncio.sleep(0)
         assert not telling.done()
