@@ -23,6 +23,7 @@ from ports import free_port
 
 CHAIN_ID = 31337
 RICH = 10**21
+PATIENCE_SECONDS = 60.0
 TRANSFERRED = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 TOKEN = Path(__file__).parents[1] / "samples/token.json"
 
@@ -37,7 +38,7 @@ class Anvil:
     def rpc(self, method: str, *params: Any) -> Any:
         question = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
         request = urllib.request.Request(self.url, json.dumps(question).encode(), {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             told = json.load(answer)
         assert "error" not in told, told
         return told["result"]
@@ -98,7 +99,7 @@ class Anvil:
 
     def receipt(self, hashed: str) -> dict[str, Any]:
         """The receipt of a transaction, once it is mined: also with automine that is a moment after it was taken."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while (receipt := self.rpc("eth_getTransactionReceipt", hashed)) is None:
             assert time.monotonic() < deadline, "the transaction was not mined"
         mined: dict[str, Any] = receipt
@@ -118,7 +119,7 @@ def anvil(*options: str) -> Iterator[Anvil]:
     command = [found, "--port", str(port), "--chain-id", str(CHAIN_ID), "--accounts", "0", "--quiet", *options]
     process = subprocess.Popen(leashed(command), stdout=subprocess.DEVNULL)
     chain = Anvil(f"http://127.0.0.1:{port}", itertools.count(1))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     try:
         while True:
             try:

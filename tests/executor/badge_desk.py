@@ -25,7 +25,7 @@ from placet.store.engine import Store, Tx
 
 Result = TypeVar("Result")
 
-READY_SECONDS = 10
+READY_SECONDS = 60
 POLL_SECONDS = 0.005
 BADGE = {
     "id": "first-aid",

@@ -6,7 +6,8 @@ import itertools
 import secrets
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from eth_utils.address import to_checksum_address
 from executor import council
 from executor.anvil import CHAIN_ID, Anvil
 from placet.connectors.chain.evm import EvmNode
-from placet.connectors.chain.port import ChainSettings
+from placet.connectors.chain.port import ChainSettings, ChainUnavailable
 from placet.domain.intent import Intent
 from placet.domain.payment import PaymentState, Token
 from placet.executor import service
@@ -28,6 +29,7 @@ from placet.store import tables as t
 from placet.store.engine import Store
 from placet.store.house import House
 
+PATIENCE_SECONDS = 60.0
 _numbers = itertools.count(1)
 
 
@@ -71,17 +73,24 @@ class Desk:
     async def pay(self, decision: str, key: str | None = None) -> Payment:
         return await self.office.pay(key or f"{decision.split('.')[0]}/treasury.pay/1", decision, None, None)
 
-    async def rounds(self, decision: str, until: PaymentState = PaymentState.CONFIRMED, most: int = 12) -> Payment:
+    async def rounds(self, decision: str, until: PaymentState = PaymentState.CONFIRMED) -> Payment:
         """Round after round until the payment has come so far."""
-        for number in range(most):
+        return await self.carried_on(decision, lambda found: found.state is until)
+
+    async def carried_on(self, decision: str, holds: Callable[[Payment], bool]) -> Payment:
+        """Round after round, as the executor takes them, also while the node is too slow, until this holds."""
+        deadline, pause = time.monotonic() + PATIENCE_SECONDS, 0.0
+        while True:
             found = self.journal.of_decision(decision)
             assert found is not None
-            if found.state is until:
+            if holds(found):
                 return found
+            assert time.monotonic() < deadline, f"{decision} is {found.state}: {found.why}"
             # A chain that mines by itself takes a moment to do so.
-            await asyncio.sleep(0.01 * number)
-            await self.office.payments.round()
-        raise AssertionError(f"{decision} is {found.state}: {found.why}")
+            await asyncio.sleep(pause)
+            pause = min(pause + 0.01, 0.1)
+            with contextlib.suppress(ChainUnavailable):
+                await self.office.payments.round()
 
     def judged(self, intents: list[Intent], token: str | None = None) -> tuple[int, int, int]:
         """What the chain itself says: transfers seen to these payees, nonces used twice, nonces left out."""
@@ -101,7 +110,7 @@ async def desk(
     pins: ExecutorSettings | None = None,
     key: LocalKey | None = None,
     endowed: bool = True,
-    timeout: float = 5,
+    timeout: float = PATIENCE_SECONDS,
     tokens: tuple[str, ...] = (),
     **settings: Any,
 ) -> AsyncIterator[Desk]:

@@ -20,7 +20,7 @@ from placet.runtime.datadir import DataDir
 from placet.runtime.supervisor import leashed
 from placet.store.crash import TICKET
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 SETTINGS = """
 [chain]
 kind = "rpc"
@@ -62,7 +62,9 @@ class Executor:
         )
 
     def run(self, *more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command(*more), env=self._env, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            self.command(*more), env=self._env, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
 
     def ticket(self, point: str) -> None:
         (self.tickets / point).write_text(TICKET)

@@ -23,7 +23,7 @@ class FaultyNode:
     def __init__(self, target: str) -> None:
         self._target = target
         self._server: asyncio.Server | None = None
-        self._client = httpx2.AsyncClient(timeout=10)
+        self._client = httpx2.AsyncClient(timeout=60)
         self.method = SEND
         self.faults: list[str] = []
         self.done: Counter[str] = Counter()

@@ -1,12 +1,13 @@
 """Nodes that cut, stall, lie, forget and reorganise: each payment is made once, by the same bytes or the same nonce."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from executor.anvil import Anvil
-from executor.desk import Desk, desk
+from executor.desk import PATIENCE_SECONDS, Desk, desk
 from executor.ledger import ROUNDS, judge
 from executor.proxy import faulty
 from placet.connectors.chain.port import ChainRefused, ChainUnavailable
@@ -27,13 +28,13 @@ FAULTS = {
 
 async def pay_somehow(at: Desk, decision: str) -> None:
     """Ask until the payment has begun, as a step's retries do."""
-    for _ in range(200):
-        try:
-            await at.pay(decision)
-            return
-        except (ChainUnavailable, ChainRefused, NotNow):
-            await asyncio.sleep(0.01)
-    raise AssertionError("the payment never began")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                await at.pay(decision)
+                return
+            except (ChainUnavailable, ChainRefused, NotNow):
+                await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -42,9 +43,11 @@ async def test_a_send_that_goes_wrong_is_asked_after_by_hash(
     chain: Anvil, key: LocalKey, tmp_path: Path, fault: str, token: bool
 ) -> None:
     sample = chain.token(key.address)
+    # No other fault is waited for, and no slow answer may be taken for one.
+    timeout = 1.0 if fault == "stall" else PATIENCE_SECONDS
     async with (
         faulty(chain.url) as node,
-        desk(chain, tmp_path, url=node.url, key=key, timeout=0.3, tokens=(sample,)) as at,
+        desk(chain, tmp_path, url=node.url, key=key, timeout=timeout, tokens=(sample,)) as at,
     ):
         intents = []
         for _ in range(TIMES):
@@ -61,19 +64,16 @@ async def test_a_send_that_goes_wrong_is_asked_after_by_hash(
 
 
 async def test_any_call_may_go_wrong_at_any_time(chain: Anvil, key: LocalKey, tmp_path: Path) -> None:
-    async with faulty(chain.url) as node, desk(chain, tmp_path, url=node.url, key=key, timeout=0.5) as at:
+    async with faulty(chain.url) as node, desk(chain, tmp_path, url=node.url, key=key) as at:
         made = [at.approved() for _ in range(10 * ROUNDS)]
         for seed in range(3):
             node.randomly(seed, 0.25)
             await asyncio.gather(*(pay_somehow(at, decision) for _, decision in made))
-        for _ in range(100):
-            try:
-                await at.office.payments.round()
-            except (ChainUnavailable, ChainRefused):
-                continue
-            if not at.journal.unfinished():
-                break
-        assert not at.journal.unfinished() and at.journal.frozen is None
+        async with asyncio.timeout(3 * PATIENCE_SECONDS):
+            while at.journal.unfinished():
+                with contextlib.suppress(ChainUnavailable, ChainRefused):
+                    await at.office.payments.round()
+        assert at.journal.frozen is None
         intents = [intent for intent, _ in made]
         judge("Any call of the node fails, one in four", sum(node.done.values()), len(made), at.judged(intents))
 
@@ -108,11 +108,7 @@ async def test_a_stuck_transaction_is_replaced_with_the_same_nonce_and_either_ma
             intents.append(intent)
             await at.pay(decision)
             found = at.journal.of_decision(decision)
-            for _ in range(20):
-                await at.office.payments.round()
-                if len(at.journal.signed(found.key)) > 1:
-                    break
-                await asyncio.sleep(0.01)
+            await at.carried_on(decision, lambda one: len(at.journal.signed(one.key)) > 1)
             newest, *_, oldest = at.journal.signed(found.key)
             assert newest.fees.most >= oldest.fees.most * 5 // 4 and newest.fees.tip >= oldest.fees.tip * 5 // 4
             assert newest.hash in chain.pool() and oldest.hash not in chain.pool()
@@ -152,7 +148,7 @@ async def test_a_reorganised_chain_gets_the_same_bytes_again(chain: Anvil, tmp_p
             intent, decision = at.approved()
             intents.append(intent)
             await at.pay(decision)
-            found = await _seen(at, decision)
+            found = await at.carried_on(decision, lambda one: one.receipt is not None)
             chain.mine()
             before = found.receipt.block
             chain.rpc("anvil_reorg", 2, [])
@@ -210,13 +206,3 @@ async def test_a_database_restored_from_an_older_copy_pays_nothing_twice(paying:
             await paying.pay(decision)
         assert refused.value.code == "other-intent"
     judge("The application database goes back to an older copy", TIMES, TIMES, paying.judged(intents))
-
-
-async def _seen(at: Desk, decision: str):
-    for number in range(20):
-        found = at.journal.of_decision(decision)
-        if found.receipt is not None:
-            return found
-        await asyncio.sleep(0.01 * number)
-        await at.office.payments.round()
-    raise AssertionError("the receipt was never seen")

@@ -9,7 +9,7 @@ from executor import council
 from executor.anvil import CHAIN_ID, Anvil
 from executor.desk import somebody
 from executor.ledger import ROUNDS, judge
-from executor.process import Executor, executor
+from executor.process import PATIENCE_SECONDS, Executor, executor
 from placet.connectors.treasury.port import TreasuryUnavailable
 from placet.domain.intent import Intent
 
@@ -60,7 +60,7 @@ async def test_a_kill_at_each_point_changes_nothing(chain: Anvil, tmp_path: Path
             at.start()
             await at.confirmed(key)
             if not asking.cancelled() and point != "payment-reserved":
-                await asyncio.wait_for(asking, 30)
+                await asyncio.wait_for(asking, PATIENCE_SECONDS)
             judge(f"kill -9 at `{point}`", 1, 1, at.judged(account, [intent]))
 
 
@@ -94,14 +94,14 @@ async def test_thirty_payments_at_once_while_the_executor_is_killed_at_any_time(
             asking = [asyncio.create_task(pay(at, key, decision)) for _, decision, key in made]
             kills = 0
             for share in (0.1, 0.4, 0.7):
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     while _known(at, made) < share * CROWD:
                         await asyncio.sleep(0.01)
                 await asyncio.sleep(dice.random() * 0.05)
                 at.kill()
                 kills += 1
                 at.start()
-            await asyncio.wait_for(asyncio.gather(*asking), 60)
+            await asyncio.wait_for(asyncio.gather(*asking), PATIENCE_SECONDS)
             for _, _, key in made:
                 await at.confirmed(key)
             judge(

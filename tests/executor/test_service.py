@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from executor.anvil import Anvil
-from executor.desk import Desk, desk, somebody
+from executor.desk import PATIENCE_SECONDS, Desk, desk, somebody
 from placet.connectors.treasury.executor_client import ExecutorClient
 from placet.connectors.treasury.port import TreasuryRefused, TreasuryUnavailable
 from placet.domain.payment import PaymentState, TransferRequest
@@ -28,7 +28,7 @@ TOKEN = "a token of tests, long enough"
 async def open_door(at: Desk, path: Path, listen: str | None = None, token: str | None = None) -> AsyncIterator[None]:
     serving = asyncio.create_task(service.serve(at.office, path, listen, token))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not path.exists():
                 await asyncio.sleep(0.01)
         yield
@@ -38,7 +38,7 @@ async def open_door(at: Desk, path: Path, listen: str | None = None, token: str 
 
 
 async def ended(client: ExecutorClient, key: str) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (told := await client.progress(key)).payment.state.is_end:
             await asyncio.sleep(0.01)
     return told
@@ -160,7 +160,7 @@ async def test_a_socket_that_a_killed_executor_left_behind_is_taken_over(paying:
     left.bind(os.fspath(path))
     left.close()
     async with open_door(paying, path):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 try:
                     assert (await ExecutorClient(path).status())["state"] == "ready"
