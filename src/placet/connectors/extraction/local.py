@@ -1,6 +1,7 @@
 """The embedded extractor: reads each document in a limited process of its own, without network or models."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -96,12 +97,15 @@ async def _answer(process: Process) -> bytes:
     while len(answer) <= MAX_ANSWER and (part := await process.stdout.read(MEGABYTE)):
         answer += part
     if len(answer) > MAX_ANSWER:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
     return bytes(answer[: MAX_ANSWER + 1])
 
 
 async def _end(process: Process) -> None:
     """Leave nothing behind, also when this call is cancelled."""
     if process.returncode is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        # It may have ended by itself, and nobody told us yet.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
