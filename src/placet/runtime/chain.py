@@ -28,7 +28,7 @@ from placet.runtime.supervisor import leashed
 
 log = logging.getLogger(__name__)
 
-BOOT_SECONDS = 20.0
+BOOT_SECONDS = 60.0
 LOOK_SECONDS = 0.25
 STATE, MARKER = "state.json", "chain.json"
 ENDOWMENT = 1_000 * 10**18
