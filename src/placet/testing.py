@@ -54,7 +54,7 @@ from placet.store.house import House
 Result = TypeVar("Result")
 
 TASK_QUEUE = "placet-test"
-WITHIN_SECONDS = 30.0
+WITHIN_SECONDS = 90.0
 TASK_ENDS = {
     EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
     EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
@@ -63,7 +63,7 @@ TASK_ENDS = {
 }
 LOOK_SECONDS = 0.01
 SKIPS = 5
-QUICK = Patience(attempt_seconds=10, first_retry_seconds=0.05, longest_retry_seconds=0.1, attempts=3)
+QUICK = Patience(attempt_seconds=60, first_retry_seconds=0.05, longest_retry_seconds=0.1, attempts=3)
 
 
 class SkippedClock:
@@ -75,7 +75,7 @@ class SkippedClock:
 
     def now(self, conn: Connection) -> datetime:
         asked = asyncio.run_coroutine_threadsafe(self._env.get_current_time(), self._loop)
-        return asked.result(timeout=10).astimezone(UTC)
+        return asked.result(timeout=WITHIN_SECONDS).astimezone(UTC)
 
 
 @dataclass
