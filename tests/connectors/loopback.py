@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-READY_SECONDS = 10
+READY_SECONDS = 60
 POLL_SECONDS = 0.005
 
 

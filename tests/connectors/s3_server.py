@@ -19,7 +19,7 @@ from ports import free_port
 
 BUCKET = "documents"
 KEYS = {"S3_TEST_KEY": "placet-tests", "S3_TEST_SECRET": "a-secret-of-tests"}
-READY_SECONDS = 60
+READY_SECONDS = 120
 POLL_SECONDS = 0.1
 
 
@@ -78,10 +78,10 @@ def running(folder: Path) -> Iterator[S3Server]:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(20)
+            process.wait()
 
 
 def _wait_until_it_writes(process: "subprocess.Popen[bytes]", server: S3Server, log: Path) -> None:

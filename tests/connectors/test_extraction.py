@@ -14,10 +14,10 @@ from tests.samples.files import MEDIA
 
 from connectors.docling_double import KEY, DoclingDouble
 from connectors.loopback import serving
+from connectors.reading import patient_extractor
 from placet.connectors.blobs.port import content_hash
 from placet.connectors.blobs.stored import StoredBlobs
 from placet.connectors.extraction.docling_serve import DoclingServeExtractor, DoclingServeSettings
-from placet.connectors.extraction.local import LocalExtractor
 from placet.connectors.extraction.port import (
     NO_TEXT,
     SOME_TEXT,
@@ -43,10 +43,12 @@ def scan(before: str = "", after: str = "") -> bytes:
 @pytest.fixture(scope="module", params=["local", "docling-serve"])
 def extractor(request: pytest.FixtureRequest) -> Iterator[TextExtractor]:
     if request.param == "local":
-        yield LocalExtractor()
+        yield patient_extractor()
         return
-    with serving(DoclingDouble(LocalExtractor())) as url:
-        settings = DoclingServeSettings.model_validate({"url": url, "api_key_env": "DOCLING_KEY", "poll_seconds": 1})
+    with serving(DoclingDouble(patient_extractor())) as url:
+        settings = DoclingServeSettings.model_validate(
+            {"url": url, "api_key_env": "DOCLING_KEY", "poll_seconds": 1, "timeout_seconds": 300}
+        )
         yield DoclingServeExtractor(settings, {"DOCLING_KEY": KEY})
 
 
@@ -135,7 +137,7 @@ def blobs(store: Store) -> StoredBlobs:
 
 async def extracted(blobs: StoredBlobs, content: bytes, media_type: str) -> ExtractedText:
     document = DocumentRef(hash=await blobs.put(content, media_type), media_type=media_type, filename="x")
-    activities = ExtractionActivities(LocalExtractor(), blobs)
+    activities = ExtractionActivities(patient_extractor(), blobs)
     found: ExtractedText = await ActivityEnvironment().run(activities.text, STEP, document)
     assert found.document == document
     return found
@@ -171,7 +173,7 @@ async def test_a_document_without_text_stores_none(blobs: StoredBlobs, content: 
 
 
 async def test_a_document_that_is_not_stored_fails_the_step_for_good(blobs: StoredBlobs) -> None:
-    activities = ExtractionActivities(LocalExtractor(), blobs)
+    activities = ExtractionActivities(patient_extractor(), blobs)
     with pytest.raises(ApplicationError) as error:
         await ActivityEnvironment().run(activities.text, STEP, DocumentRef(hash="0" * 64, media_type="text/plain"))
     assert (error.value.type, error.value.non_retryable) == ("document-missing", True)
@@ -183,13 +185,13 @@ async def test_a_picture_inside_a_word_document_is_told(tmp_path: Path) -> None:
     document.add_paragraph("Signed below.")
     document.add_picture(str(tmp_path / "stamp.png"))
     document.save(str(tmp_path / "deed.docx"))
-    found = await LocalExtractor().extract((tmp_path / "deed.docx").read_bytes(), MEDIA["docx"], "")
+    found = await patient_extractor().extract((tmp_path / "deed.docx").read_bytes(), MEDIA["docx"], "")
     assert found.text.strip() == "Signed below."
     assert "pictures" in found.note
 
 
 async def test_documents_are_read_at_the_same_time_and_do_not_mix() -> None:
-    extractor = LocalExtractor()
+    extractor = patient_extractor()
     texts = [f"Document {number}." for number in range(6)]
     found = await asyncio.gather(*(extractor.extract(text.encode(), "text/plain", "") for text in texts))
     assert [one.text for one in found] == texts

@@ -11,21 +11,21 @@ from tests.samples.files import MEDIA
 
 from connectors.docling_double import KEY, DoclingDouble
 from connectors.loopback import serving
+from connectors.reading import patient_extractor
 from placet.connectors.extraction.docling_serve import DoclingServeExtractor, DoclingServeSettings
-from placet.connectors.extraction.local import LocalExtractor
 from placet.connectors.extraction.port import Extraction, ExtractionRefused, ExtractionUnavailable
 
 DONE = {"task_id": "task-1", "task_type": "convert", "task_status": "success"}
 
 
 def client(url: str, key: str = KEY, **changes: Any) -> DoclingServeExtractor:
-    settings = {"url": url, "api_key_env": "DOCLING_KEY", "poll_seconds": 1, "timeout_seconds": 20}
+    settings = {"url": url, "api_key_env": "DOCLING_KEY", "poll_seconds": 1, "timeout_seconds": 120}
     return DoclingServeExtractor(DoclingServeSettings.model_validate(settings | changes), {"DOCLING_KEY": key})
 
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[DoclingDouble, str]]:
-    double = DoclingDouble(LocalExtractor())
+    double = DoclingDouble(patient_extractor())
     with serving(double) as url:
         yield double, url
 

@@ -43,7 +43,7 @@ def url(served: tuple[YenteDouble, str], double: YenteDouble) -> str:
 
 
 def client(url: str, key: str = KEY, **changes: Any) -> YenteScreener:
-    settings = {"url": url, "dataset": DATASET, "api_key_env": "KEY", "timeout_seconds": 5} | changes
+    settings = {"url": url, "dataset": DATASET, "api_key_env": "KEY", "timeout_seconds": 60} | changes
     return YenteScreener(YenteSettings.model_validate(settings), {"KEY": key})
 
 

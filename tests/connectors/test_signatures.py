@@ -109,7 +109,7 @@ except RecursionError:
 """
     keystore = json.dumps(Account.encrypt(KEY.key, "x", iterations=2))
     command = [sys.executable, "-c", script, keystore]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "refused"), done.stderr
 
 
@@ -130,7 +130,7 @@ for check in (lambda: signatures.signer_of(intent, "0x" + "1" * 128 + "1b"), lam
     except CannotRecover as error:
         print(error)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=180, check=False)
     assert (done.returncode, done.stdout.count("placet[chain]")) == (0, 2), done.stderr
 
 

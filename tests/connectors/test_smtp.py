@@ -69,7 +69,7 @@ async def mail_server(mailbox: Mailbox, tls: ssl.SSLContext | None = None, **opt
 
 
 def smtp(port: int, environment: dict[str, str] | None = None, **changes: Any) -> SmtpMail:
-    settings = {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "placet@example.org", "timeout_seconds": 5}
+    settings = {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "placet@example.org", "timeout_seconds": 60}
     return SmtpMail(SmtpSettings.model_validate(settings | changes), environment or {})
 
 

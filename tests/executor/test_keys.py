@@ -16,6 +16,7 @@ from starlette.routing import Route
 from connectors.loopback import serving
 from placet.executor.keys import PASSPHRASE, PLAIN, KeyRefused, KeyUnavailable, LocalKey, local_key, signer
 from placet.executor.lit import LitKey, LitSettings
+from ports import free_port
 
 DIGEST = secrets.token_bytes(32)
 LONG = "a passphrase of tests"
@@ -114,7 +115,7 @@ async def test_what_lit_refuses_is_told_from_what_it_cannot_do_now(status: int, 
             with pytest.raises(KeyRefused, match="API key"):
                 await lit(url, double, "wrong").sign(DIGEST)
     with pytest.raises(KeyUnavailable):
-        await lit(url, double).sign(DIGEST)
+        await lit(f"http://127.0.0.1:{free_port()}", double).sign(DIGEST)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,27 @@ def pdf(text: str = "A deed.") -> bytes:
 
 
 @cache
+def endless_pdf(pages: int = 1_500) -> bytes:
+    """Small, and nearly a minute of work: each page shows the same 20,000 words, which are there once."""
+    words = b"BT /F1 9 Tf " + b"(word) Tj " * 20_000 + b"ET"
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 500 500]/Contents 4 0 R/Resources<</Font<</F1 3 0 R>>>>>>"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Count %d/Kids[%s]>>" % (pages, b" ".join(b"%d 0 R" % (5 + number) for number in range(pages))),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        b"<</Length %d>>\nstream\n%s\nendstream" % (len(words), words),
+        *[page] * pages,
+    ]
+    file, places = bytearray(b"%PDF-1.4\n"), []
+    for number, content in enumerate(objects, start=1):
+        places.append(b"%010d 00000 n \n" % len(file))
+        file += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table, size = len(file), len(objects) + 1
+    file += b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, b"".join(places))
+    return bytes(file) + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, table)
+
+
+@cache
 def encrypted_pdf() -> bytes:
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf()))
     writer.encrypt("secret", algorithm="RC4-128")
