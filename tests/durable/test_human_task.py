@@ -39,7 +39,9 @@ async def test_silence_is_reminded_then_escalated_then_refused_at_the_exact_dead
     found = await decision(world, case_id)
     assert found["verdict"]["reason"] == "silence"
     assert found["closed_at"] >= found["due_at"] == found["opened_at"] + timedelta(days=3)
-    assert found["closed_at"] - found["due_at"] < timedelta(seconds=5)
+    # It is dated exactly, however long a busy machine needs to notice.
+    assert found["verdict"]["at"] == found["due_at"].isoformat().replace("+00:00", "Z")
+    assert found["closed_at"] - found["due_at"] < timedelta(minutes=5)
     actions = [action for _, action in await world.events(case_id)]
     order = ["task.opened", "task.reminded", "task.escalated", "task.closed", "step.compensated", "case.refused"]
     assert [action for action in actions if action in order] == order
