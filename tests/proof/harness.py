@@ -54,12 +54,18 @@ async def until(look: Callable[[], Any], what: str, patience: float = PATIENCE_S
         raise AssertionError(f"still not after {patience:g} s: {what}") from None
 
 
-def alive(pid: int) -> bool:
-    """Whether the process runs; a dead one that nobody has collected yet does not count."""
+def born(pid: int) -> str | None:
+    """When this process began, by the kernel's count, which tells it from a later one with its id; None for a dead one,
+    also one that nobody has collected yet."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        state, *words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
-        return False
+        return None
+    return None if state == "Z" else words[18]
+
+
+def alive(pid: int) -> bool:
+    return born(pid) is not None
 
 
 class Installation:
@@ -84,12 +90,14 @@ class Installation:
         # What everybody sent here, and what came of it; see proof.checker.
         self.history: list[dict[str, Any]] = []
         self._config = folder / "placet.toml"
-        self._config.write_text(settings + (f'[database]\nurl_env = "{DATABASE_URL}"\n' if server else ""))
+        # Without a port of its own the chain would take one beside that of the API, which is for somebody else here.
+        chain = "" if "[chain]" in settings else f"[chain]\nport = {free_port()}\n"
+        self._config.write_text(settings + chain + (f'[database]\nurl_env = "{DATABASE_URL}"\n' if server else ""))
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("PLACET_", "TEMPORAL_"))}
         own = {"PLACET_CONFIG": str(self._config)} | ({DATABASE_URL: server} if server else {})
         self.environment = clean | own | dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
-        self._seen: set[int] = set()
+        self._seen: dict[int, str | None] = {}
 
     @property
     def url(self) -> str:
@@ -113,13 +121,13 @@ class Installation:
         self.children()
         if not self.tokens:
             self.tokens["admin"] = (self.data / "admin-token").read_text().strip()
-            async with httpx2.AsyncClient(base_url=self.url, timeout=30) as http:
+            async with httpx2.AsyncClient(base_url=self.url, timeout=PATIENCE_SECONDS) as http:
                 for person in SAMPLE:
                     self.tokens[person] = await self._token(http, person)
 
     async def hire(self, person: str, role: str, scope: str = "deals") -> None:
         """Add somebody, unless they are there, and get a token for them."""
-        async with httpx2.AsyncClient(base_url=self.url, timeout=30) as http:
+        async with httpx2.AsyncClient(base_url=self.url, timeout=PATIENCE_SECONDS) as http:
             grants = [{"role": role, "scope": scope}]
             body = {"id": person, "name": person.title(), "email": f"{person}@example.org", "grants": grants}
             added = await http.post("/api/v1/people", json=body, headers=self._authority("admin"))
@@ -140,7 +148,7 @@ class Installation:
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
                 found |= {name: pid for name, word in CHILDREN.items() if word in words and alive(pid)}
-        self._seen |= set(found.values())
+        self._seen |= {pid: born(pid) for pid in found.values()}
         return found
 
     def signal(self, child: str, number: signal.Signals) -> int:
@@ -180,7 +188,7 @@ class Installation:
 
     def left_over(self) -> list[int]:
         """Processes that were seen as children, and still run."""
-        return [pid for pid in self._seen if alive(pid)]
+        return [pid for pid, begun in self._seen.items() if begun is not None and born(pid) == begun]
 
     def clean_up(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -193,13 +201,15 @@ class Installation:
         """Run the command line on this installation's data directory."""
         environment = self.environment | ({"PLACET_TOKEN": token} if token else {})
         command = [*PLACET, "--data", str(self.data), *words]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, input=stdin)
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, input=stdin
+        )
 
     def temporal(self, *words: str) -> Finished:
         """Run the real `temporal` program against the embedded server."""
         program = str(Path(sys.executable).with_name("temporal"))
         command = [program, *words, "--address", f"127.0.0.1:{self.temporal_port}"]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """Read the application database, from outside."""

@@ -96,12 +96,14 @@ class Killer:
 
     async def _at_point(self, point: str) -> None:
         ticket, draft = self.tickets / point, self.tickets / f".{point}"
-        in_flight, seen = await self._campaign.in_flight(), self.place.children()
+        in_flight = await self._campaign.in_flight()
+        # By their ids: who dies may have a successor before anybody has looked.
+        seen = {pid: part for part, pid in self.place.children().items()}
         draft.write_text("kill")
         draft.rename(ticket)
         deadline = time.monotonic() + POINT_SECONDS
         while ticket.exists():
-            seen |= self.place.children()
+            seen |= {pid: part for part, pid in self.place.children().items()}
             if time.monotonic() > deadline:
                 # Nobody comes by: another card.
                 with contextlib.suppress(FileNotFoundError):
@@ -109,8 +111,8 @@ class Killer:
                     return
             await asyncio.sleep(GLANCE_SECONDS)
         # Some points are passed by more than one process.
-        dead = await until(lambda: [part for part, pid in seen.items() if not alive(pid)], f"a death at {point}")
-        self._watch(dead[0], point, seen[dead[0]], in_flight)
+        dead = await until(lambda: [pid for pid in seen if not alive(pid)], f"a death at {point}")
+        self._watch(seen[dead[0]], point, dead[0], in_flight)
 
     async def _part(self, part: str) -> None:
         async def may_be_killed() -> bool:
