@@ -14,6 +14,7 @@ import httpx2
 from proof.harness import LOOK_SECONDS, PATIENCE_SECONDS, Installation, until
 from proof.plans import COMPLIANCE, PARTNER, document_of
 
+CALL_SECONDS = 30.0
 OUTSIDE = "outside"
 BUSY = (500, 502, 503, 504)
 LINK = re.compile(r"https?://\S+(/l/\S+)")
@@ -66,7 +67,9 @@ class Office:
         self.place = place
         self.history = place.history
         self.pending = 0
-        self.http = httpx2.AsyncClient(base_url=place.url, timeout=5, limits=httpx2.Limits(max_connections=100))
+        # A connection for each request: the API hangs up on those that nobody uses, at any moment.
+        limits = httpx2.Limits(max_connections=100, max_keepalive_connections=0)
+        self.http = httpx2.AsyncClient(base_url=place.url, timeout=CALL_SECONDS, limits=limits)
 
     async def __aenter__(self) -> "Office":
         return self
