@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from proof import checker
+from proof.conftest import LONGEST_SECONDS
 from proof.runs import Ended
 
 Lines = list[dict[str, Any]]
+
+pytestmark = pytest.mark.timeout(LONGEST_SECONDS)
 
 AN_ACT = "(SELECT decision_id FROM act WHERE door = 'api' LIMIT 1)"
 A_LINK = "(SELECT decision_id FROM act WHERE door = 'link' LIMIT 1)"

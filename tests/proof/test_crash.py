@@ -8,12 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from proof import report
-from proof.conftest import DATABASES, KILLS, SHORT_CARDS
+from proof.conftest import DATABASES, KILLS, LONGEST_SECONDS, SHORT_CARDS
 from proof.kills import EVERYTHING, POINTS, POSTGRES
 from proof.plans import PLANS
 from proof.runs import Ended
 
-pytestmark = [pytest.mark.server, pytest.mark.parametrize("database", DATABASES)]
+# A campaign is played by the first test that looks at it; how long it takes is the machine's affair.
+pytestmark = [pytest.mark.server, pytest.mark.timeout(LONGEST_SECONDS), pytest.mark.parametrize("database", DATABASES)]
 
 
 def test_random_kills_lose_double_and_block_nothing(campaign_on: Callable[[str], Ended], database: str) -> None:
