@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from proof.conftest import LONGEST_SECONDS
 from proof.harness import installed, until
 from proof.kills import EVERYTHING, Kill, order
 from proof.office import Office
@@ -25,11 +26,13 @@ from proof.postgres import Postgres
 from proof.votes_checker import DOUBLED, LOST, STUCK, End, Terms, check, counted, instant
 from proof.voting_office import CARDS, OTHER_POINTS, PLANS, TERMS, VOTE_POINT, VOTERS, VOTING, Hall, Plan, VoteKiller
 
+pytestmark = pytest.mark.timeout(LONGEST_SECONDS)
+
 KILLS = int(os.environ.get("KILLS") or "0")
 SEED = int(os.environ.get("SEED") or "0") or random.SystemRandom().randrange(1, 1_000_000)
 DATABASE = os.environ.get("DATABASE") or "sqlite"
 SHORT_CARDS = (VOTE_POINT, "worker", "temporal", "api")
-NIGHT = Plan(4, 2, 0.2)
+NIGHT, NIGHTS = Plan(4, 2, 0.2), 5
 SECOND = 1_000_000
 
 
@@ -78,17 +81,24 @@ async def play(folder: Path) -> Voted:
 
 async def _over_night(hall: Hall) -> str:
     """Nothing runs when the countdown ends; what comes up later finds it over."""
-    night = await hall.propose()
-    await hall.vote_by(night, NIGHT)
-    query = "SELECT tally FROM decision WHERE case_id = ? AND form = 'ballot'"
-    tally = (await hall.rows(query, night))[0]["tally"]
-    assert (json.loads(tally) if isinstance(tally, str) else tally)["quorum_at"]
-    over = time.time() + TERMS.countdown / SECOND + 1
-    hall.place.kill_everything()
-    await until(lambda: time.time() > over, "the end of the countdown")
-    await hall.place.up()
-    await until(hall.is_quiet, "the consequences of the vote")
-    return night
+    for _ in range(NIGHTS):
+        night = await hall.propose()
+        await hall.vote_by(night, NIGHT)
+        over = time.time() + TERMS.countdown / SECOND + 1
+        hall.place.kill_everything()
+        await until(lambda: not hall.place.left_over(), "the death of all children")
+        query = "SELECT state, tally FROM decision WHERE case_id = ? AND form = 'ballot'"
+        row = (await hall.rows(query, night))[0]
+        quorum = (json.loads(row["tally"]) if isinstance(row["tally"], str) else row["tally"])["quorum_at"]
+        counts_down = row["state"] == "open" and quorum
+        if counts_down:
+            await until(lambda over=over: time.time() > over, "the end of the countdown")  # type: ignore[misc]
+        await hall.place.up()
+        await until(hall.is_quiet, "the consequences of the vote")
+        if counts_down:
+            return night
+    # A busy machine may be too slow for one night.
+    raise AssertionError("no vote was in its countdown when everything was killed")
 
 
 ENDS = "SELECT verdict FROM decision WHERE form = 'ballot' AND state = 'closed'"
