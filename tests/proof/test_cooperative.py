@@ -94,6 +94,7 @@ async def test_approvals_forged_straight_to_temporal_move_no_money_and_real_ones
             case_id = await opened(office, "treasury-disbursement", {"to": to, "amount": str(AMOUNT)})
             multisig = f"/api/v1/multisigs/{case_id}.council-approval.1"
             shown: dict[str, Any] = await until(lambda: office.look("kofi", multisig), "the council being asked")
+            await settled(place)
             before = kept(place, case_id)
             await _forge(place, office, case_id, shown, wallets)
             assert kept(place, case_id) == before
