@@ -14,7 +14,8 @@ from proof.checker import check
 from proof.harness import Installation, installed, until
 from proof.office import Office
 
-QUICKLY_SECONDS = 2.0
+# Or, where the machine is busy, so many times what the same took while the engine ran.
+QUICKLY_SECONDS, NOISE = 2.0, 10
 ACCEPT = {"outcome": "accept", "comment": ""}
 DONE = ["completed"]
 
@@ -81,7 +82,8 @@ async def test_people_are_served_while_temporal_stands_still_and_every_consequen
     shared: Installation, office: Office
 ) -> None:
     first, legal = await at_legal_review(office, "paused-engine")
-    second = await office.opened("paused-too", "paused-too")
+    begun = await office.start("paused-too", "paused-too")
+    second = begun.body["id"]
     manager = await office.task_of("marta", second)
     shared.signal("temporal", signal.SIGSTOP)
     try:
@@ -100,7 +102,7 @@ async def test_people_are_served_while_temporal_stands_still_and_every_consequen
         assert [answer.status for answer in acts + reads] == [200, 200, 201, 200, 200, 200]
         times = {answer.seconds for answer in acts + reads}
         print(f"slowest answer without the engine: {max(times) * 1000:.0f} ms")
-        assert max(times) < QUICKLY_SECONDS
+        assert max(times) < max(QUICKLY_SECONDS, NOISE * begun.seconds)
         assert (ready.status, ready.body["engine"]) == (200, "down")
         assert (await office.case(third))["state"] == "starting"
     finally:
@@ -143,6 +145,7 @@ async def test_a_second_placet_on_the_same_directory_is_refused(shared: Installa
 async def test_wrong_input_on_a_live_case_is_refused_and_changes_nothing(shared: Installation, office: Office) -> None:
     case_id, legal = await at_legal_review(office, "wrong-input")
     closed = f"{case_id}.manager-approval.1"
+    await settled(shared)
     before = state_of(shared, case_id)
     good = {"partner_id": "x", "name": "X", "contact_name": "X", "contact_email": "x@x.example"}
     start, answer = "/api/v1/workflows/partner-approval/cases", f"/api/v1/tasks/{legal['id']}/answer"
@@ -199,6 +202,7 @@ async def test_malformed_and_forged_signals_are_refused_audited_and_block_nobody
     issued = await office.call("leo", "POST", f"/api/v1/tasks/{legal['id']}/signal-token", {})
     assert issued.status == 201, issued.text
     token = issued.body["token"]
+    await settled(shared)
     before = state_of(shared, case_id)
     mine = f'{{"token":"{token}","outcome":"approve"}}'
     sent = [

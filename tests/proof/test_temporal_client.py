@@ -16,7 +16,8 @@ NOOR = {
     "contact_name": "Noor Haddad",
     "contact_email": "noor@customer.example",
 }
-AGREED_WITHIN_SECONDS = 2
+# Or, where the machine is busy, so many times what the client itself needs to send a signal.
+AGREED_WITHIN_SECONDS, NOISE = 2, 5
 
 pytestmark = pytest.mark.server
 
@@ -86,6 +87,7 @@ async def test_the_client_reads_the_status_and_an_officers_signal_counts_once(tm
         await until(four_refused, "four refusals")
         assert (await office.call("olga", "GET", f"/api/v1/cases/{case_id}")).body["outcome"] is None
 
+        asked = time.monotonic()
         signal(place, case_id, "officer_decision", approve | {"token": given_token})
         begun = time.monotonic()
 
@@ -94,7 +96,7 @@ async def test_the_client_reads_the_status_and_an_officers_signal_counts_once(tm
             return dict(found) if found["outcome"] else None
 
         ended = await until(agreed, "the API agreeing")
-        assert time.monotonic() - begun < AGREED_WITHIN_SECONDS
+        assert time.monotonic() - begun < max(AGREED_WITHIN_SECONDS, NOISE * (begun - asked))
         assert (ended["outcome"]["status"], ended["outcome"]["officer"]) == ("APPROVED", "olga")
         assert query(place, case_id)["status"] == "APPROVED"
 

@@ -22,7 +22,7 @@ from browser.wallet import Wallet
 from executor.anvil import Anvil
 from executor.desk import somebody
 from ports import free_port
-from proof.harness import PATIENCE, Installation, installed
+from proof.harness import PATIENCE, PATIENCE_SECONDS, Installation, installed
 from proof.office import Office, application, customer_file
 from proof.test_acceptance import settled
 
@@ -31,6 +31,13 @@ pytestmark = pytest.mark.server
 # From the answer to the one who acts, to what the other one sees: mostly a tenth of a second, and once in a while more
 # on a machine that does other work beside it.
 LIVE_SECONDS, LONGEST_SECONDS = 1.0, 3.0
+# Where the machine is busy: so many times what the page takes when one asks for it oneself.
+NOISE = 20
+LOOKING = """async () => {
+  const begun = Date.now();
+  await (await fetch(location.href)).text();
+  return Date.now() - begun;
+}"""
 AMOUNT = 1_500_000_000_000_000_000
 # Keeps the moment at which a region of the page begins to say this.
 WATCHING = """([where, what]) => {
@@ -53,12 +60,13 @@ class Scene:
     browser: Browser
     lines: list[tuple[str, str, str]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    looks: list[float] = field(default_factory=list)
 
     @asynccontextmanager
     async def person(self, name: str, hand: Hand, wallet: Wallet | None = None) -> AsyncIterator[Page]:
         """The page of somebody who found their name on the first page, and signed in."""
         context = await self.browser.new_context(base_url=self.place.url, reduced_motion="reduce", locale="en-GB")
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_SECONDS * 1000)
         if wallet is not None:
             await wallet.into(context)
         page = await context.new_page()
@@ -88,7 +96,9 @@ class Scene:
         # Nothing of a page that had been loaded again would know when.
         seen = await page.evaluate("window.seen") - timing["startTime"] - timing["responseStart"]
         self.seconds.append(seen / 1000)
-        assert seen < LONGEST_SECONDS * 1000, f"{what} was seen only after {seen / 1000:.1f} s"
+        self.looks.append(await page.evaluate(LOOKING) / 1000)
+        most = max(LONGEST_SECONDS, NOISE * self.looks[-1])
+        assert seen < most * 1000, f"{what} was seen only after {seen / 1000:.1f} s"
 
     async def start(self, who: str, kind: str, scope: str, request: dict[str, Any]) -> str:
         answer = await self.office.call(
@@ -164,6 +174,7 @@ async def paste(hand: Hand, page: Page, payment: str, wallet: Wallet) -> None:
 
 
 async def test_three_people_vote_review_send_and_sign_and_see_each_other_at_it(tmp_path: Path) -> None:
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     port = free_port()
     settings = f'{PATIENCE}[chain]\nkind = "embedded"\nport = {port}\npoll_seconds = 0.1\n'
     payee, mine, theirs = somebody(), Wallet(Account.create()), Wallet(Account.create())
@@ -232,5 +243,5 @@ async def test_three_people_vote_review_send_and_sign_and_see_each_other_at_it(t
             assert (who, action) in {(one["actor"], one["action"]) for one in events["items"]}, (case, who, action)
         verified = place.placet("verify")
         assert verified.returncode == 0, verified.stdout + verified.stderr
-        assert median(scene.seconds) < LIVE_SECONDS, scene.seconds
+        assert median(scene.seconds) < max(LIVE_SECONDS, NOISE * median(scene.looks)), scene.seconds
         print(f"seen after {', '.join(f'{seconds:.2f}' for seconds in scene.seconds)} s")
