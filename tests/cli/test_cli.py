@@ -183,7 +183,8 @@ def test_a_task_is_listed_shown_claimed_passed_on_and_answered(place: Installati
 
 
 def test_a_case_is_shown_paused_resumed_and_cancelled(place: Installation, request_file: Path) -> None:
-    case_id = opened(place, request_file)
+    # And another one, for a second page.
+    case_id, _ = opened(place, request_file), opened(place, request_file)
     task_of(place, "marta", case_id)
     cora = as_person(place, "cora")
     shown = cora.says(f"case show {case_id} --events")
@@ -212,6 +213,8 @@ def test_the_running_installation_is_exported_verified_and_copied(
     place: Installation, admin: Terminal, request_file: Path, tmp_path: Path
 ) -> None:
     case_id = opened(place, request_file)
+    checkpoint = "SELECT number FROM checkpoint"
+    asyncio.run(until(lambda: place.rows(checkpoint), "the first checkpoint of the audit log"))
     log, one, copy = tmp_path / "log.jsonl", tmp_path / "one.jsonl", tmp_path / "copy.tar"
     assert admin.json(f"export {log}")["lines"] > 10
     assert "exists already" in admin.refuses(f"export {log}", code=USAGE)
