@@ -74,8 +74,18 @@ class SkippedClock:
         self._loop = loop
 
     def now(self, conn: Connection) -> datetime:
-        asked = asyncio.run_coroutine_threadsafe(self._env.get_current_time(), self._loop)
+        asked = asyncio.run_coroutine_threadsafe(_time_of(self._env), self._loop)
         return asked.result(timeout=WITHIN_SECONDS).astimezone(UTC)
+
+
+async def _time_of(env: WorkflowEnvironment) -> datetime:
+    while True:
+        try:
+            return await env.get_current_time()
+        except RPCError as error:
+            # Its connection broke off, as it now and then does under load.
+            if error.status is not RPCStatusCode.CANCELLED:
+                raise
 
 
 @dataclass
@@ -188,16 +198,15 @@ class World:
 
     async def skip(self, length: timedelta) -> None:
         """Let time pass. The time-skipping server stands still while a workflow task is on its way, so ask again."""
-        target = await self.env.get_current_time() + length
+        target = await _time_of(self.env) + length
         for _ in range(SKIPS):
             try:
-                await self.env.sleep(target - await self.env.get_current_time())
+                await self.env.sleep(target - await _time_of(self.env))
                 return
             except RPCError as error:
-                # Cancelled: its connection broke off, as it now and then does under load.
                 if error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
                     raise
-            if await self.env.get_current_time() >= target:
+            if await _time_of(self.env) >= target:
                 return
         raise AssertionError(f"time did not pass: {length}")
 
