@@ -26,7 +26,7 @@ from placet.store.house import House
 from ports import free_port
 from proof.harness import PATIENCE, PATIENCE_SECONDS, Installation, until
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(1800)]
 
 
 @contextlib.asynccontextmanager

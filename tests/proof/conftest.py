@@ -30,7 +30,7 @@ SHORT_CARDS = {
     "postgres": ["task.answer-committed", POSTGRES, "step-effected", "document.receive-committed"],
 }
 SHORT_PACE = {"sqlite": SHORT, "postgres": SHORTER}
-# Of a short campaign, with the tests that look at it; a long run has no end.
+# Of whatever kills and starts again, most of all a short campaign; a long one has no end.
 LONGEST_SECONDS = 0 if KILLS else 1800
 LONGEST_PAUSE = 4.0
 SHORTEST_PAUSE = 0.4

@@ -11,6 +11,7 @@ import pytest
 
 from placet.store.house import House
 from proof.checker import check
+from proof.conftest import LONGEST_SECONDS
 from proof.harness import Installation, installed, until
 from proof.office import Office
 
@@ -19,7 +20,7 @@ QUICKLY_SECONDS, NOISE = 2.0, 10
 ACCEPT = {"outcome": "accept", "comment": ""}
 DONE = ["completed"]
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(LONGEST_SECONDS)]
 
 
 @pytest.fixture(scope="module")

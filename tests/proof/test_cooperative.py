@@ -12,11 +12,12 @@ from eth_account.signers.local import LocalAccount
 from executor.anvil import Anvil
 from executor.desk import somebody
 from ports import free_port
+from proof.conftest import LONGEST_SECONDS
 from proof.harness import PATIENCE, Installation, installed, until
 from proof.office import Office
 from proof.test_acceptance import settled, signalled
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(LONGEST_SECONDS)]
 
 NIA = {"person_id": "nia", "name": "Nia Newcomer", "email": "nia@newcomer.example", "statement": "I like gardens."}
 COUNCIL = ("kofi", "lena", "abel")

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from proof.conftest import LONGEST_SECONDS
 from proof.harness import installed, until
 from proof.office import Office
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(LONGEST_SECONDS)]
 
 NEW = {"person_id": "nia", "name": "Nia Newcomer", "email": "nia@new.example"}
 GRANT = {"kind": "role-change", "person": "max", "role": "coordinator", "scope": "garden", "change": "grant"}

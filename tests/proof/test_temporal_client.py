@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from proof.conftest import LONGEST_SECONDS
 from proof.harness import Installation, installed, until
 from proof.office import Office
 
@@ -19,7 +20,7 @@ NOOR = {
 # Or, where the machine is busy, so many times what the client itself needs to send a signal.
 AGREED_WITHIN_SECONDS, NOISE = 2, 5
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(LONGEST_SECONDS)]
 
 
 def query(place: Installation, case_id: str) -> dict[str, Any]:

@@ -22,11 +22,12 @@ from browser.wallet import Wallet
 from executor.anvil import Anvil
 from executor.desk import somebody
 from ports import free_port
+from proof.conftest import LONGEST_SECONDS
 from proof.harness import PATIENCE, PATIENCE_SECONDS, Installation, installed
 from proof.office import Office, application, customer_file
 from proof.test_acceptance import settled
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(LONGEST_SECONDS)]
 
 # From the answer to the one who acts, to what the other one sees: mostly a tenth of a second, and once in a while more
 # on a machine that does other work beside it.
