@@ -101,7 +101,14 @@ async def serve(
         sockets.append(socket.create_server((host, int(port))))
     app = create_app(office, token, badges)
     config = uvicorn.Config(
-        app, access_log=False, log_level="warning", server_header=False, lifespan="on", timeout_graceful_shutdown=5
+        app,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        lifespan="on",
+        # As the API: those who call hang up first.
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=sockets))

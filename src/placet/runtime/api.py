@@ -74,6 +74,9 @@ async def run_api(place: Place, demo: bool = False) -> None:
             access_log=False,
             log_level="warning",
             server_header=False,
+            # Longer than what calls us, such as a proxy, keeps a connection that nobody uses: who hangs up first must
+            # not be we, just when the next request is on its way.
+            timeout_keep_alive=75,
             # An open event stream would otherwise keep the process for ever.
             timeout_graceful_shutdown=3,
         ),
