@@ -103,6 +103,13 @@ def test_any_changed_value_of_any_line_is_found(which: tuple[str, bool], data: s
     assert not recount(lines).ok
 
 
+def test_the_reason_of_a_withdrawal_is_part_of_the_log() -> None:
+    lines = exported(("withdrawn", False))
+    assert lines[0]["verdict"]["comment"] == lines[-1]["detail"]["why"] == "Cancelled by adam."
+    lines[0]["verdict"]["comment"] = "Cancelled by eve."
+    assert not recount(lines).ok
+
+
 @pytest.mark.parametrize("texts", [False, True])
 @pytest.mark.parametrize("name", sorted(COURSES))
 def test_any_dropped_doubled_or_truncated_line_is_found(name: str, texts: bool) -> None:

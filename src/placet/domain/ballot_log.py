@@ -21,7 +21,8 @@ class State(StrEnum):
 class FollowedBallot:
     """The ballot as its log makes it, up to the last line followed; `fault` hears where the log contradicts the rules.
 
-    `roll` says of everybody on it whether their vote has been counted.
+    `roll` says of everybody on it whether their vote has been counted, `says_why` whether the log holds the reason of a
+    withdrawal, as logs do that are not very old.
     """
 
     def __init__(self, ballot: str, published: Mapping[str, Any], fault: Callable[[str], None]) -> None:
@@ -29,6 +30,7 @@ class FollowedBallot:
         self.roll: dict[str, bool] = {}
         self.rules: BallotRules | None = None
         self.state = State.UNOPENED
+        self.says_why = True
         self.count = Count()
         self.verdict: Verdict | None = None
         self._published = published
@@ -171,7 +173,11 @@ class FollowedBallot:
         if self.state is not State.OPEN or self._ending is not None:
             self._fault("a ballot that was not open cannot be withdrawn")
         self.state, self._withdrawn_at = State.WITHDRAWN, now
-        self.verdict = Verdict(outcome="withdrawn", favourable=False, reason=Reason.WITHDRAWN, at=now)
+        why = line["detail"].get("why")
+        self.says_why = why is not None
+        self.verdict = Verdict(
+            outcome="withdrawn", favourable=False, reason=Reason.WITHDRAWN, at=now, comment=why or ""
+        )
 
     def _reopened(self, line: Mapping[str, Any], now: datetime) -> None:
         if self.state is not State.WITHDRAWN or self._withdrawn_at is None:

@@ -184,7 +184,7 @@ class _Paper:
 
     def _judged(self, told: Verdict | None) -> None:
         own = self._replay.verdict
-        if told is not None and own is not None and own.reason is Reason.WITHDRAWN:
+        if told and own and own.reason is Reason.WITHDRAWN and not self._replay.says_why:
             own = own.model_copy(update={"comment": told.comment})
         if told != own:
             first, second = (verdict.outcome if verdict else "none" for verdict in (told, own))

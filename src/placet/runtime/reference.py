@@ -241,7 +241,8 @@ def _written(
         form, _, end = name.partition(".")
         own = {form} if isinstance(action, ast.JoinedStr) and form in FORMS else set()
         if own and end in ENDS_OF_FORMS:
-            own |= _committed(FORMS[form])
+            # `store.decisions.close` says of these alone why nobody decided.
+            own |= _committed(FORMS[form]) | ({"why"} if end == "withdrawn" else set())
         yield name, ({by}, evidence | own, texts)
 
 

@@ -126,6 +126,8 @@ def close(decision: LockedDecision, verdict: Verdict) -> None:
     end = {"closed_at": tx.now, "next_at": None, "quiet_until": None}
     decision.save(state=state, verdict=verdict.model_dump(mode="json"), **end)
     tx.conn.execute(_MOVE_CANDIDATES, {"of_task": decision.id, "live": False})
+    # Nobody's words, and without them the log would not say why nobody decided.
+    why = {"why": verdict.comment} if verdict.reason is Reason.WITHDRAWN else {}
     case.audit(
         SYSTEM,
         f"{decision.form}.{state}",
@@ -135,6 +137,7 @@ def close(decision: LockedDecision, verdict: Verdict) -> None:
             "favourable": verdict.favourable,
             "reason": verdict.reason,
             "as_of": verdict.at.isoformat(),
+            **why,
             "tally": dict(decision.row["tally"]),
             **decision.commitment(),
         },
