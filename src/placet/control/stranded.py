@@ -54,7 +54,7 @@ def without(tx: Tx, person: Person) -> list[StrandedTask]:
         return []
     tasks = {task.row["id"]: task for task in reading.tasks(tx, _d.id.in_(ids))}
     cases = reading.cases(tx, {task.row["case_id"] for task in tasks.values()})
-    others = _Others(tx, person, list(tasks.values()))
+    others = _Able(tx, person, list(tasks.values()))
     found = []
     for task in (tasks[task_id] for task_id in ids):
         case = cases[task.row["case_id"]]
@@ -69,14 +69,14 @@ def without(tx: Tx, person: Person) -> list[StrandedTask]:
 
 def short(tx: Tx, case: Mapping[Any, Any], tasks: Sequence[reading.TaskFacts]) -> set[str]:
     """Those open tasks of a case that all who may answer them together could not bring to a favourable outcome."""
-    if not case["is_open"]:
+    still = [task for task in tasks if task.is_open]
+    if not case["is_open"] or not still:
         return set()
-    waiting_for = [task for task in tasks if task.row["state"] == "open"]
-    able = _Others(tx, None, waiting_for) if waiting_for else None
+    able = _Able(tx, None, still)
     return {
         task.row["id"]
-        for task in waiting_for
-        if able and not within_reach(task.rules, task.progress, len(able.of(task, case["scope"])))
+        for task in still
+        if not within_reach(task.rules, task.progress, len(able.of(task, case["scope"])))
     }
 
 
@@ -115,7 +115,7 @@ def councils_without(tx: Tx, person: Person) -> list[StrandedMultisig]:
     return found
 
 
-class _Others:
+class _Able:
     """Who may answer these tasks, without counting one person; each role is looked up once."""
 
     def __init__(self, tx: Tx, without: Person | None, tasks: Sequence[reading.TaskFacts]) -> None:
